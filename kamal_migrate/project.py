@@ -1,0 +1,131 @@
+"""`Project`: the files of one app that matter here, by their paths, and the configs among them."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+
+from kamal_migrate.erb import Choice, ErbError, Template, template
+from kamal_migrate.text import position
+from kamal_migrate.yamldoc import YamlDoc, YamlError
+
+DEFAULT_CONFIG = "config/deploy.yml"
+
+
+class InputError(ValueError):
+    """A file that cannot be read as what it should be: path, what is wrong, and where."""
+
+    def __init__(self, path: str, message: str, line: int | None = None, column: int | None = None) -> None:
+        self.path, self.message, self.line, self.column = path, message, line, column
+        place = f"{path}:{line}:{column}" if line else path
+        super().__init__(f"{place}: {message}")
+
+
+@dataclass(frozen=True)
+class Document:
+    """A config file: its text, its ERB, and what YAML says in every branch of that ERB."""
+
+    path: str
+    text: str
+    template: Template = field(compare=False)
+    docs: tuple[YamlDoc, ...] = field(compare=False)
+
+    @property
+    def choices(self) -> list[Choice]:
+        """How the branches are chosen, one for each of `docs`."""
+        return self.template.branches
+
+
+@lru_cache(maxsize=256)
+def document(path: str, text: str) -> Document:
+    """The document of a text; parsed once. Raises `InputError`."""
+    try:
+        erb = template(text)
+        if not erb.tags:
+            return Document(path, text, erb, (YamlDoc(text),))
+        docs = tuple(YamlDoc(text, erb.mask(choice), erb.spans) for choice in erb.branches)
+        return Document(path, text, erb, docs)
+    except (ErbError, YamlError) as error:
+        raise InputError(path, error.message, *position(text, error.offset)) from None
+
+
+@dataclass(frozen=True)
+class Config:
+    """A main config and its destinations: `-c` and each `-d` that goes with it."""
+
+    base: str
+    destinations: Mapping[str, str]
+
+    @property
+    def paths(self) -> list[str]:
+        """Its files, the base first."""
+        return [self.base, *self.destinations.values()]
+
+
+_MAIN_KEYS = (
+    re.compile(r"^service\s*:", re.M),
+    re.compile(r"^image\s*:", re.M),
+    re.compile(r"^(servers|registry)\s*:", re.M),
+)
+
+
+def looks_like_config(text: str) -> bool:
+    """Whether a YAML text has the root keys of a Kamal config."""
+    return all(pattern.search(text) for pattern in _MAIN_KEYS)
+
+
+def destinations_of(base: str, paths: Iterator[str] | list[str]) -> dict[str, str]:
+    """The destination files beside a base: its last extension becomes ``.<destination>.yml`` (0.10.0+)."""
+    stem, _ = posixpath.splitext(base)
+    found = {}
+    for path in sorted(paths):
+        match = re.fullmatch(re.escape(stem) + r"\.([^./]+)\.yml", path)
+        if match and path != base:
+            found[match[1]] = path
+    return found
+
+
+@dataclass(frozen=True)
+class Project:
+    """An app: its name, and the texts of its files by paths relative to its folder, with ``/``.
+
+    ``mains`` are the configs asked for; without them every file that looks like a main config is one.
+    """
+
+    name: str
+    files: Mapping[str, str] = field(hash=False)
+    mains: tuple[str, ...] = ()
+
+    @cached_property
+    def configs(self) -> list[Config]:
+        """The main configs with their destinations; a file that is only a destination is no main config."""
+        mains = list(self.mains) or self._found()
+        beside = {other for path in mains for other in destinations_of(path, mains).values()}
+        paths = list(self.files)
+        return [Config(path, destinations_of(path, paths)) for path in mains if path not in beside]
+
+    def _found(self) -> list[str]:
+        yamls = [path for path in sorted(self.files) if path.endswith((".yml", ".yaml")) and not is_ci(path)]
+        mains = [path for path in yamls if path == DEFAULT_CONFIG or looks_like_config(self.files[path])]
+        return sorted(mains, key=lambda path: (path != DEFAULT_CONFIG, path))
+
+    def document(self, path: str) -> Document:
+        """A config of the project, parsed. Raises `InputError`."""
+        return document(path, self.files[path])
+
+    def with_files(self, changed: Mapping[str, str]) -> Project:
+        """The project with some files changed."""
+        return Project(
+            self.name, {**self.files, **changed}, self.mains or tuple(c.base for c in self.configs)
+        )
+
+
+def is_ci(path: str) -> bool:
+    """Whether a file configures continuous integration."""
+    return path.startswith((".github/workflows/", ".circleci/")) or path in (
+        ".gitlab-ci.yml",
+        "bitbucket-pipelines.yml",
+    )
