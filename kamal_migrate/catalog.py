@@ -1,0 +1,84 @@
+"""Finds codemods: the built-in folder, and any folder that the user names. Nothing else is ever loaded."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path as FilePath
+from types import ModuleType
+
+from kamal_migrate.api import Codemod, Finding, Options, View
+
+PACKAGE = FilePath(__file__).parent
+HEADINGS = ("What changed in Kamal", "What this does", "Safety", "Left to you")
+
+
+class CatalogError(ValueError):
+    """A codemod that cannot be loaded, and why."""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A codemod: its id (the file's name), what it declares, its documentation and its decision."""
+
+    id: str
+    declaration: Codemod
+    documentation: str
+    decide: Callable[[View, Options], Iterator[Finding]]
+
+
+def builtin_folder() -> FilePath:
+    """The folder inside the package; in a checkout of this project, the one beside the package."""
+    inside = PACKAGE / "codemods"
+    beside = PACKAGE.parent / "codemods"
+    if inside.is_dir() or not (PACKAGE.parent / "pyproject.toml").is_file():
+        return inside
+    return beside
+
+
+def load_folder(folder: FilePath, package: str = "kamal_migrate.codemods") -> list[Loaded]:
+    """The codemods of a folder, by name. Raises `CatalogError`."""
+    if not folder.is_dir():
+        raise CatalogError(f"{folder}: no such folder of codemods")
+    files = sorted(path for path in folder.glob("*.py") if not path.name.startswith("_"))
+    return [_loaded(path, package) for path in files]
+
+
+def _loaded(path: FilePath, package: str) -> Loaded:
+    module = _module(path, f"{package}.{path.stem}")
+    declaration, decide = getattr(module, "CODEMOD", None), getattr(module, "decide", None)
+    if not isinstance(declaration, Codemod) or not callable(decide):
+        raise CatalogError(f"{path}: a codemod needs CODEMOD = Codemod(…) and decide(view, options)")
+    return Loaded(path.stem.replace("_", "-"), declaration, (module.__doc__ or "").strip(), decide)
+
+
+def _module(path: FilePath, name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise CatalogError(f"{path}: not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[name]
+        raise CatalogError(f"{path}: {type(error).__name__}: {error}") from error
+    return module
+
+
+@lru_cache(maxsize=1)
+def builtin() -> tuple[Loaded, ...]:
+    """The codemods that come with kamal-migrate."""
+    return tuple(load_folder(builtin_folder()))
+
+
+def catalog(extra: FilePath | None = None) -> list[Loaded]:
+    """The built-in codemods and those of one more folder. Raises `CatalogError`."""
+    own = load_folder(extra, "kamal_migrate.own_codemods") if extra else []
+    taken = {codemod.id for codemod in builtin()} & {codemod.id for codemod in own}
+    if taken:
+        raise CatalogError(f"{extra}: `{sorted(taken)[0]}` is the name of a built-in codemod")
+    return [*builtin(), *own]

@@ -1,0 +1,236 @@
+"""Accepts a finding whole, over all files, views and branches of a config, or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+from kamal_migrate.api import Come, Finding, Fix, Options, Path, View
+from kamal_migrate.catalog import Loaded
+from kamal_migrate.engine.editing import LayerEdits, check_branches, edits_of
+from kamal_migrate.engine.groups import Group, reason_of, refused
+from kamal_migrate.engine.placement import Placement, Unplaceable, Wants, place, value_of
+from kamal_migrate.engine.planned import Planned, locations
+from kamal_migrate.kamal.loading import Layer, LayerKey, merged
+from kamal_migrate.text import Edit, OverlapError, ordered
+from kamal_migrate.yamldoc import Data, Refusal
+from kamal_migrate.yamldoc import data as typed
+
+
+@dataclass
+class State:
+    """What has been accepted so far, for one config."""
+
+    views: list[View]
+    layers: dict[LayerKey, Layer]
+    intended: dict[LayerKey, Data]
+    expected: list[Data]
+    edits: dict[str, list[Edit]] = field(default_factory=dict)
+
+    def take(self, settled: Settled) -> None:
+        """Take in what was accepted."""
+        self.intended.update({key: layer_edits.intended for key, layer_edits in settled.done.items()})
+        self.expected = settled.expected
+        for path, new in settled.edits.items():
+            self.edits.setdefault(path, []).extend(new)
+
+
+Failures = list[tuple[Group, Unplaceable | Refusal]]
+
+
+def accept(groups: list[Group], state: State, options: Options) -> list[Planned]:
+    """Accept what can be placed of a codemod's findings, each whole or not at all; the rest is for hands."""
+    kept, failed = groups, Failures()
+    settled: Settled | None = None
+    try:
+        settled = _placed(groups, state, options)
+    except (Unplaceable, Refusal):
+        kept, settled, failed = _one_by_one(groups, state, options)
+    if settled:
+        state.take(settled)
+    order = {id(group): place for place, group in enumerate(groups)}
+    done = [(group, _planned(group, kept, settled)) for group in kept if settled]
+    by_hand = [(group, refused(group, error)) for group, error in failed]
+    return [item for _, item in sorted([*done, *by_hand], key=lambda row: order[id(row[0])])]
+
+
+def _one_by_one(
+    groups: list[Group], state: State, options: Options
+) -> tuple[list[Group], Settled | None, Failures]:
+    """The findings that can be placed with each other, tried in turn until no more of them fits."""
+    kept: list[Group] = []
+    settled: Settled | None = None
+    waiting = groups
+    while True:
+        failed = Failures()
+        for group in waiting:
+            try:
+                settled = _placed([*kept, group], state, options)
+                kept.append(group)
+            except (Unplaceable, Refusal) as error:
+                failed.append((group, error))
+        if len(failed) in (0, len(waiting)):
+            return kept, settled, failed
+        waiting = [group for group, _ in failed]
+
+
+def _placed(groups: list[Group], state: State, options: Options) -> Settled:
+    """Place findings together. Raises `Unplaceable` or `Refusal`.
+
+    Where they cannot be placed with all they want, they are placed without what may be left out.
+    """
+    wants = _together(groups)
+    try:
+        return _settle(wants, groups[0].codemod, state, options)
+    except (Unplaceable, Refusal) as error:
+        needed = [(view, finding and _needed(finding)) for view, finding in wants]
+        if needed == wants:
+            raise
+        settled = _settle(needed, groups[0].codemod, state, options)
+        return replace(settled, left_out=tuple(_optional(wants)), reason=reason_of(error))
+
+
+def _together(groups: list[Group]) -> Wants:
+    """What each view wants of several findings at once."""
+    rows = []
+    for said in zip(*(group.wants for group in groups), strict=True):
+        findings = [finding for _, finding in said if finding]
+        fixes = [finding.fix for finding in findings if finding.fix]
+        goes = tuple(dict.fromkeys(path for fix in fixes for path in fix.goes))
+        comes = tuple({come.path: come for fix in fixes for come in fix.comes}.values())
+        whole = replace(findings[0], fix=Fix(goes, comes)) if findings else None
+        rows.append((said[0][0], whole))
+    return rows
+
+
+def _needed(finding: Finding) -> Finding:
+    """The finding without the keys that may be left out."""
+    fix = finding.fix or Fix()
+    return replace(finding, fix=replace(fix, comes=tuple(come for come in fix.comes if not come.optional)))
+
+
+def _optional(wants: Wants) -> Iterator[tuple[View, Come]]:
+    for view, finding in wants:
+        for come in finding.fix.comes if finding and finding.fix else ():
+            if come.optional:
+                yield view, come
+
+
+@dataclass(frozen=True)
+class Settled:
+    """The edits of findings that were placed, what they make of each file and view, and what is left out."""
+
+    done: dict[LayerKey, LayerEdits]
+    expected: list[Data]
+    edits: dict[str, tuple[Edit, ...]]
+    left_out: tuple[tuple[View, Come], ...]
+    alone: dict[str, Finding]
+    reason: str = ""
+
+
+def _settle(wants: Wants, codemod: Loaded, state: State, options: Options) -> Settled:
+    placement = place(
+        wants, state.expected, state.intended, lambda layer: _alone(layer, state, codemod, options)
+    )
+    done = {
+        key: edits_of(ops, keep_comments=options.keep_comments) for key, ops in placement.operations.items()
+    }
+    check_branches(done, state.layers)
+    expected = _expected(wants, placement, state)
+    _simulate(done, state, expected)
+    alone = {key.path: ops.alone for key, ops in placement.operations.items() if ops.alone}
+    return Settled(done, expected, _collect(done, state), placement.left_out, alone)
+
+
+def _owners(keys: set[Path], groups: list[Group]) -> list[Group]:
+    """The findings that a change belongs to; what a file by itself gave rise to belongs to one of them."""
+    exact = [group for group in groups if keys & group.keys]
+    above = [group for group in groups if any(key[: len(k)] == k for key in keys for k in group.keys)]
+    return exact or above[:1] or groups[:1]
+
+
+def _planned(group: Group, groups: list[Group], settled: Settled) -> Planned:
+    """A finding that was placed, with the edits that its keys gave rise to."""
+    edits: dict[str, dict[Edit, None]] = {}
+    lost: dict[tuple[str, str], None] = {}
+    for key, layer_edits in settled.done.items():
+        for keys, change in layer_edits.changes:
+            if any(owner is group for owner in _owners(keys, groups)):
+                edits.setdefault(key.path, {}).update(dict.fromkeys(change.edits))
+                lost |= dict.fromkeys((key.path, comment.text) for comment in change.lost)
+    out = [_left_out(v, come, settled.reason) for v, come in settled.left_out if come.path in group.keys]
+    finding = replace(group.finding, notes=tuple(dict.fromkeys([*group.finding.notes, *out])))
+    by_file = {path: tuple(found) for path, found in edits.items()}
+    said = settled.alone | _said(group)
+    return Planned(finding, locations(group.said), group.titles, by_file, tuple(lost), said=said)
+
+
+def _left_out(view: View, come: Come, reason: str) -> str:
+    reason = reason or f"no file can state it for {view.title} without another destination seeing it"
+    return f"no {come.path[-1]} is added: {reason}"
+
+
+def _said(group: Group) -> dict[str, Finding]:
+    """What the finding says in each file: of the view whose statement stands there."""
+    return {locations([(view, finding)])[0].path: finding for view, finding in reversed(group.said)}
+
+
+def _alone(layer: Layer, state: State, codemod: Loaded, options: Options) -> list[Finding]:
+    """What the same codemod says of one file by itself."""
+    sample = state.views[0]
+    return list(codemod.decide(View(sample.project, sample.config, "", (layer,)), options))
+
+
+def _expected(wants: Wants, placement: Placement, state: State) -> list[Data]:
+    """What each view shall say afterwards."""
+    left_out = {(id(view), come.path) for view, come in placement.left_out}
+    result = []
+    for (view, finding), data in zip(wants, state.expected, strict=True):
+        fix = finding.fix if finding else None
+        for come in fix.comes if fix else ():
+            if (id(view), come.path) not in left_out:
+                data = typed.put(data, come.path, value_of(come, view.data))
+        came = {come.path for come in fix.comes} if fix else set()
+        for path in fix.goes if fix else ():
+            if path not in came and typed.get(data, path) is not None:
+                data = typed.drop(data, path)
+        result.append(data)
+    return result
+
+
+def _simulate(done: dict[LayerKey, LayerEdits], state: State, expected: list[Data]) -> None:
+    """Refuse a placement that is not right in every view, before anything is edited."""
+    for view, data in zip(state.views, expected, strict=True):
+        files = []
+        for layer in view.layers:
+            now = done[layer.key].intended if layer.key in done else state.intended[layer.key]
+            files.append(layer.doc.effect_of(now))
+        if not typed.same(merged(files), data):
+            raise Unplaceable(_why_not(view))
+
+
+def _why_not(view: View) -> str:
+    """Why what a view shall say cannot be written."""
+    for layer in view.layers:
+        key = typed.twice(layer.doc.data)
+        if key:
+            return f"`{key}` stands twice in {layer.document.path}"
+    return f"{view.title} would not come out right: one of its files overrides a part of it"
+
+
+def _collect(done: dict[LayerKey, LayerEdits], state: State) -> dict[str, tuple[Edit, ...]]:
+    """The edits by file; those that several branches want alike are one. Raises `Unplaceable`."""
+    edits: dict[str, list[Edit]] = {}
+    for key, layer_edits in done.items():
+        known = edits.setdefault(key.path, [])
+        known += [edit for edit in layer_edits.edits if edit not in known]
+    for path, new in edits.items():
+        _check_overlap([*state.edits.get(path, []), *new])
+    return {path: tuple(new) for path, new in edits.items()}
+
+
+def _check_overlap(edits: list[Edit]) -> None:
+    try:
+        ordered(edits)
+    except OverlapError as error:
+        raise Unplaceable("another change touches the same line; run again after it") from error

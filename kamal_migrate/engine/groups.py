@@ -1,0 +1,112 @@
+"""One finding in all views of a config, and what becomes of it where it is left for hands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import NamedTuple
+
+from kamal_migrate.api import MOVED, Finding, Fix, Options, Path, Safety, View
+from kamal_migrate.catalog import Loaded
+from kamal_migrate.engine.placement import Unplaceable, Wants
+from kamal_migrate.engine.planned import Location, Planned, locations
+from kamal_migrate.yamldoc import Data, Refusal
+from kamal_migrate.yamldoc import data as typed
+from kamal_migrate.yamldoc.data import NULL
+
+
+class Group(NamedTuple):
+    """One finding in all views of a config: None where a view has nothing to say."""
+
+    codemod: Loaded
+    wants: Wants
+
+    @property
+    def said(self) -> list[tuple[View, Finding]]:
+        """The views that have something to say, and what."""
+        return [(view, finding) for view, finding in self.wants if finding]
+
+    @property
+    def can_be_done(self) -> bool:
+        """Whether there is a fix in every view that has something to say."""
+        return all(finding.fix for _, finding in self.said)
+
+    @property
+    def titles(self) -> tuple[str, ...]:
+        """The views that have something to say, as people call them."""
+        return tuple(dict.fromkeys(view.title for view, _ in self.said))
+
+    @property
+    def keys(self) -> set[Path]:
+        """The keys that go and come."""
+        fixes = [finding.fix for _, finding in self.said if finding.fix]
+        gone = {path for fix in fixes for path in fix.goes}
+        came = {path for fix in fixes for come in fix.comes for path in (come.path, come.source) if path}
+        return gone | came
+
+    @property
+    def finding(self) -> Finding:
+        """What stands for the whole of it: the weakest."""
+        return max((finding for _, finding in self.said), key=lambda finding: finding.safety.rank)
+
+
+def reason_of(error: Unplaceable | Refusal) -> str:
+    """Why something could not be done, in words for people."""
+    return error.reason if isinstance(error, Refusal) else str(error)
+
+
+def refused(group: Group, error: Unplaceable | Refusal) -> Planned:
+    """The finding as something to do by hand, with what was wanted as text to paste."""
+    return Planned(_by_hand(group.finding, group.said, reason_of(error)), locations(group.said), group.titles)
+
+
+def held_back(group: Group, options: Options) -> Planned | None:
+    """The finding as one that is not done, where the user does not want it."""
+    if not options.safe_only and options.accepted is None:
+        return None
+    item = Planned(group.finding, locations(group.said), group.titles)
+    if options.safe_only and item.finding.safety is not Safety.SAFE:
+        return replace(item, held="held back by --safe-only")
+    if options.accepted is not None and item.key not in options.accepted:
+        return replace(item, held="not accepted")
+    return None
+
+
+def left_for_hands(group: Group) -> Iterator[Planned]:
+    """One entry for each thing to do: a view that stays for hands keeps the others from being changed."""
+    manual = [(view, finding) for view, finding in group.said if finding.fix is None]
+    seen: dict[tuple[str, Location], list[tuple[View, Finding]]] = {}
+    for view, finding in manual:
+        seen.setdefault((finding.message, locations([(view, finding)])[0]), []).append((view, finding))
+    for (_, location), same in seen.items():
+        yield Planned(same[0][1], (location,), tuple(dict.fromkeys(view.title for view, _ in same)))
+    covered = {location for _, location in seen}
+    others = [(view, finding) for view, finding in group.said if finding.fix]
+    for location in locations(others):
+        if location not in covered:
+            reason = f"{manual[0][0].title} shares it and needs hands first"
+            finding = _by_hand(others[0][1], others, reason)
+            yield Planned(finding, (location,), tuple(view.title for view, _ in others))
+
+
+def _by_hand(finding: Finding, said: list[tuple[View, Finding]], reason: str) -> Finding:
+    """The finding as something to do by hand, with what was wanted as text to paste."""
+    texts = [_pasted(fix, view) for view, other in said if (fix := other.fix) and fix == finding.fix]
+    paste = texts[0] if len(set(texts)) == 1 else _pasted(finding.fix or Fix())
+    todo = f"write {paste} by hand" if paste else "rewrite it by hand"
+    message = f"{finding.message}; not done: {reason}"
+    return replace(finding, safety=Safety.MANUAL, fix=None, message=message, todo=todo)
+
+
+def _pasted(fix: Fix, view: View | None = None) -> str:
+    """The keys that come, each top one by itself, with what a view says in those that keep their values."""
+    from kamal_migrate.yamldoc.style import Style, inline
+
+    tree = NULL
+    for come in fix.comes:
+        value = typed.of("…" if come.value is MOVED else come.value)
+        if view and come.value is MOVED and come.source:
+            value = typed.get(view.data, come.source) or value
+        tree = typed.put(tree, come.path, value)
+    pairs = tree.value if tree.kind == "map" else ()
+    return "; ".join(f"`{inline(Data('map', (pair,)), Style())[1:-1]}`" for pair in pairs)
