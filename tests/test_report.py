@@ -1,0 +1,181 @@
+"""The preview, and the report for programs with its schema."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from kamal_migrate.report import terminal
+from tests.commanding import (
+    ARM,
+    CONFIG,
+    FALSE,
+    HEAD,
+    KAMAL_2,
+    QUESTION,
+    TRAEFIK,
+    command,
+    make_app,
+    on_terminal,
+)
+
+SCHEMA = json.loads((Path(terminal.__file__).parent / "schema.json").read_text(encoding="utf-8"))
+GROUPED = {
+    "config/deploy.a.yml": TRAEFIK,
+    "config/deploy.b.yml": TRAEFIK,
+    "config/deploy.with-a-very-long-name-of-a-destination.yml": "healthcheck: {path: /up}\n",
+}
+
+
+def report(*arguments: str | Path) -> dict[str, Any]:
+    """The report of a run, checked against its schema."""
+    result = command(*arguments, "--format", "json")
+    found = json.loads(result.out)
+    Draft202012Validator(SCHEMA).validate(found)
+    assert found["exit_code"] == result.code
+    assert result.out.isascii()
+    assert isinstance(found, dict)
+    return found
+
+
+def test_the_schema_is_one_and_closed() -> None:
+    Draft202012Validator.check_schema(SCHEMA)
+
+    def closed(schema: Any) -> bool:
+        if isinstance(schema, dict):
+            open_object = schema.get("type") == "object" and "additionalProperties" not in schema
+            required = set(schema.get("required", ())) == set(schema.get("properties", ()))
+            return not open_object and required and all(map(closed, schema.values()))
+        return all(map(closed, schema)) if isinstance(schema, list) else True
+
+    properties = SCHEMA["properties"]
+    assert closed({"a": SCHEMA["$defs"], "b": [properties[name] for name in properties]})
+    assert set(SCHEMA["required"]) == set(properties)
+
+
+@pytest.mark.parametrize(
+    ("text", "files", "arguments"),
+    [
+        (KAMAL_2, {}, ["--dry-run"]),
+        (FALSE, {}, ["--dry-run"]),
+        (FALSE, ARM, ["--dry-run", "--exit-code"]),
+        (FALSE, ARM, ["--yes"]),
+        (FALSE, ARM, ["--safe-only", "--yes"]),
+        (FALSE, {}, ["--from", "1.8", "--to", "1.9", "--dry-run"]),
+        (HEAD + TRAEFIK, GROUPED, ["--dry-run"]),
+        (FALSE + "# kamal-migrate: ignore[proxy]\n", ARM, ["--dry-run"]),
+        (FALSE.replace("builder:", "builder: # why\n  # not"), ARM, ["--dry-run", "--preserve"]),
+        (HEAD + 'builder: {multiarch: <%= "\x1b[31m" %>}\nlabels: {é: "\u202e"}\n', {}, ["--dry-run"]),
+    ],
+)
+def test_reports_for_programs(text: str, files: dict[str, str], arguments: list[str], tmp_path: Path) -> None:
+    app = make_app(tmp_path, text, files)
+    found = report("-C", app, *arguments)
+    assert found["written"] == ("--yes" in arguments and bool(found["files"]))
+    assert found["app"] == tmp_path.name
+    for finding in found["findings"]:
+        assert finding["applied"] == (finding["safety"] != "manual" and finding["held"] is None)
+
+
+def test_an_unknown_field_or_version_is_not_valid(tmp_path: Path) -> None:
+    found = report("-C", make_app(tmp_path), "--dry-run")
+    validator = Draft202012Validator(SCHEMA)
+    assert not validator.is_valid({**found, "more": 1})
+    assert not validator.is_valid({**found, "schema_version": 2})
+
+
+def preview(app: Path, *arguments: str) -> str:
+    out = command("-C", app, "--dry-run", *arguments).out
+    too_long = [line for line in out.split("\n") if len(line) > 80 and not re.match(r"    [-+ @]", line)]
+    assert not too_long
+    return out
+
+
+def test_the_preview(tmp_path: Path) -> None:
+    app = make_app(
+        tmp_path / "shop", FALSE + TRAEFIK, {"config/deploy.eu.yml": TRAEFIK, "Gemfile.lock": LOCK}
+    )
+    text = preview(app)
+    assert text.startswith("shop: config/deploy.yml with eu · Kamal 1.8.3 (Gemfile.lock) → 2.12\n\n")
+    assert "\nconfig/deploy.yml\n  builder/multiarch · assumed\n" in text
+    assert "    -  multiarch: false # never both\n    +  arch: amd64 # never both\n" in text
+    assert "\nWhat changes for the deployment\n  built for " in text
+    assert "\nLeft for you\n  config/deploy.yml:11    Kamal 2.12 has no" in text
+    assert "\n  config/deploy.eu.yml:1  " in text
+    assert "\n1 file, 1 change (1 assumed), 2 left for you. Nothing written.\n" in text
+    assert text.endswith("The whole story: kamal-migrate explain builder\n")
+
+
+LOCK = "GEM\n  specs:\n    kamal (1.8.3)\n"
+
+
+def test_a_reason_is_given_once(tmp_path: Path) -> None:
+    files = {"config/deploy.eu.yml": FALSE, **ARM}
+    text = preview(make_app(tmp_path, FALSE, files))
+    assert text.count("Kamal 2 knows no `multiarch`") == 1
+    assert "\nconfig/deploy.eu.yml\n  builder/multiarch · review (as above)\n" in text
+
+
+def test_long_places_stand_alone(tmp_path: Path) -> None:
+    text = preview(make_app(tmp_path, HEAD + TRAEFIK, GROUPED))
+    assert "\n  config/deploy.with-a-very-long-name-of-a-destination.yml:1\n      " in text
+
+
+def test_what_is_held_back_is_said(tmp_path: Path) -> None:
+    text = preview(make_app(tmp_path, FALSE, ARM), "--safe-only")
+    assert (
+        "\nNot done\n  config/deploy.yml:10  builder/multiarch · review: held back by --safe-only\n" in text
+    )
+    assert "\nNothing to write, 1 not done.\n" in text
+
+
+@pytest.mark.parametrize(
+    ("text", "arguments", "line"),
+    [
+        (KAMAL_2, [], "already explicit for Kamal 2.12"),
+        (KAMAL_2, ["--to", "2.0"], "already explicit for Kamal 2.0"),
+        (HEAD, ["--ignore", "builder"], "nothing to do for Kamal 2.12 in what is selected"),
+        (
+            FALSE.replace("never", "kamal-migrate: ignore[builder]"),
+            [],
+            "nothing to do for Kamal 2.12 but what the files say to ignore",
+        ),
+    ],
+)
+def test_nothing_to_do_is_one_calm_and_true_line(
+    text: str, arguments: list[str], line: str, tmp_path: Path
+) -> None:
+    assert preview(make_app(tmp_path / "shop", text), *arguments) == f"shop: {line}\n"
+
+
+def test_comments_that_go_are_shown(tmp_path: Path) -> None:
+    over = "env: {a: b}\nbuilder:\n  # qemu was slow\n  multiarch: false # token: hunter2hunter2\n"
+    shown = preview(make_app(tmp_path, KAMAL_2, {"config/deploy.eu.yml": over}))
+    assert "hunter2" not in shown
+    gone = (
+        "\nComments that go with what they describe (--keep-comments keeps them)\n  config/deploy.eu.yml: #"
+    )
+    assert gone in shown
+
+
+def test_the_question_comes_after_its_reason_and_before_the_preview(tmp_path: Path) -> None:
+    app = make_app(tmp_path)
+    text = on_terminal("x86\naarch64\ny\n", "-C", app, "--color", "never").out
+    assert text.count(QUESTION) == 2
+    assert (
+        text.index("nothing says what the servers run") < text.index(QUESTION) < text.index("+  arch: arm64")
+    )
+    assert text.index("arm64: your answer") < text.index("Write? [y/N]")
+    assert text.endswith("1 file, 1 change (1 to review). Write? [y/N] Written: 1 file.\n")
+    assert "arch: arm64" in (app / CONFIG).read_text()
+
+
+def test_text_that_steers_a_terminal_is_shown_as_text() -> None:
+    assert terminal.printable("a\x1b[31m\x9b\u202e\tb\r\n\ud800é 語\ufeff") == (
+        "a\\x1b[31m\\x9b\\u202e\tb\\r\\n\\ud800é 語\\ufeff"
+    )
