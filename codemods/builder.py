@@ -101,6 +101,7 @@ from kamal_migrate.api import (
 CODEMOD = Codemod(
     "Say what is built and where, and cache builds in the registry",
     findings=("multiarch", "arch", "remote", "local", "empty", "context"),
+    changes=("build",),
 )
 
 KAMAL_2, NEWEST_1, CLONES = Version(2), Version(1, 9, 3), Version(1, 5)
@@ -291,10 +292,8 @@ def _missing_arch(view: View, builder: dict[str, Any], options: Options) -> Find
 
 def _context(view: View, builder: dict[str, Any], options: Options) -> Iterator[Finding]:
     """A config from before 1.5.0 without `context` built the working tree."""
-    if options.source is None or options.source >= CLONES or "context" in builder or view.is_open(CONTEXT):
+    known = options.source is not None and options.source < CLONES
+    if not (options.preserve and known) or "context" in builder or view.is_open(CONTEXT):
         return
-    message = f"Kamal {options.source.short} built the working tree; from 1.5 on a copy of the last commit"
-    todo = "commit what the image needs, or write `builder: {context: .}` to keep the working tree"
-    fix = Fix(comes=(Come(CONTEXT, "."),)) if options.preserve else None
-    safety, todo = (Safety.REVIEW, "") if fix else (Safety.MANUAL, todo)
-    yield Finding("builder/context", CONTEXT, message, safety, fix, todo=todo)
+    message = "Kamal before 1.5 built the working tree; later ones build a copy of the last commit"
+    yield Finding("builder/context", CONTEXT, message, Safety.REVIEW, Fix(comes=(Come(CONTEXT, "."),)))

@@ -8,8 +8,7 @@ What changed in Kamal
 What this does
     Reports each such key by name and line, with what took its place. Nothing is
     changed. A key that another codemod takes away or reports is not named
-    again. Labels that Traefik read are named too: Kamal 2 passes them on, and
-    nothing looks at them.
+    again.
 
 Safety
     Always `manual`.
@@ -24,17 +23,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kamal_migrate.api import Codemod, Finding, Options, Path, Refused, Safety, Version, View, refused
+from kamal_migrate.api import Codemod, Finding, Options, Path, Refused, Safety, View, refused
 
-CODEMOD = Codemod("Name the keys that the target Kamal does not know")
+CODEMOD = Codemod("Name the keys that the target Kamal does not know", fallback=True)
 
 
 def decide(view: View, options: Options) -> Iterator[Finding]:
     """A finding for each key that the target refuses or ignores."""
     for key in refused(view.data, options.to):
         yield _finding(key.path, _fate(key, f"Kamal {options.to.short}"))
-    if options.to >= Version(2):
-        yield from _labels(view)
 
 
 def _fate(key: Refused, kamal: str) -> str:
@@ -48,13 +45,3 @@ def _fate(key: Refused, kamal: str) -> str:
 
 def _finding(path: Path, message: str) -> Finding:
     return Finding(f"legacy-keys/{path[-1]}", path, message, Safety.MANUAL, todo="rewrite it by hand")
-
-
-def _labels(view: View) -> Iterator[Finding]:
-    """Labels for Traefik, at the root and on roles."""
-    servers = view.get("servers")
-    roles = servers if isinstance(servers, dict) else {}
-    for path in (("labels",), *(("servers", role, "labels") for role in roles)):
-        labels = view.get(*path)
-        if isinstance(labels, dict) and any(str(name).startswith("traefik.") for name in labels):
-            yield _finding(path, "`traefik.*` labels do nothing in Kamal 2; `proxy` took their place")

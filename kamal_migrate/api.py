@@ -1,151 +1,169 @@
 """All that a codemod may import: what it is asked with, and what it answers.
 
-A codemod is a module with a docstring (its documentation), a declaration ``CODEMOD`` and a function
-``decide(view, options) -> Iterator[Finding]``. It sees what Kamal sees, never a file, a span or an edit.
+A codemod is a module with a docstring (its documentation), a declaration ``CODEMOD`` and one of two
+functions. ``decide(view, options) -> Iterator[Finding]`` is asked of every view and speaks of keys; it sees
+what Kamal sees, never a file, a span or an edit. ``decide_app(app, options) -> Iterator[Finding]`` is asked
+once for a folder in which Kamal is run, and speaks of the files beside the configs: secrets, hooks, CI.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from enum import Enum
-
+from kamal_migrate.findings import (
+    MOVED,
+    Codemod,
+    Come,
+    Create,
+    Extend,
+    FileChange,
+    Finding,
+    Fix,
+    Options,
+    Rename,
+    Reword,
+    Safety,
+    source_of,
+)
+from kamal_migrate.kamal.accessory_routes import AccessoryRoute, accessory_routes
+from kamal_migrate.kamal.app import App
 from kamal_migrate.kamal.builds import cache_for
+from kamal_migrate.kamal.commands import Gone, command_fate, passes_over_unknown
+from kamal_migrate.kamal.dating import speaks_kamal_2
+from kamal_migrate.kamal.durations import whole_seconds
+from kamal_migrate.kamal.envfiles import EnvFiles, read_by_configs
 from kamal_migrate.kamal.evidence import BOTH, Evidence, architecture, place
+from kamal_migrate.kamal.hooks import (
+    HOOK_VARIABLES,
+    HOOKS,
+    OLD_HOOKS,
+    hooks,
+    hooks_paths,
+    unfed_hooks,
+    workflows,
+)
+from kamal_migrate.kamal.host_names import hosts_of, mixed_hosts, proxied_together, proxy_maps
 from kamal_migrate.kamal.keys import Refused, refused
 from kamal_migrate.kamal.loading import Opaque, View
 from kamal_migrate.kamal.nodes import Explicit, explicit, in_force, otherwise_in_1_9
-from kamal_migrate.kamal.versions import NEWEST, NEWEST_1, Version
+from kamal_migrate.kamal.pins import (
+    GEMFILE,
+    LOCK,
+    VersionPin,
+    contradicting_pins,
+    installing,
+    pin_text,
+    version_pins,
+)
+from kamal_migrate.kamal.proxied import first_of_traefik
+from kamal_migrate.kamal.proxying import Fronting, fronting
+from kamal_migrate.kamal.retyping import hosts_by_variable, retyped
+from kamal_migrate.kamal.routing import Left, NewKey
+from kamal_migrate.kamal.scripts import ScriptLine, kamal_calls, script_lines
+from kamal_migrate.kamal.secretfiles import (
+    SecretFile,
+    SecretLoad,
+    exported_names,
+    kept_out,
+    placed_secrets,
+    secret_lines,
+    secret_loads,
+    unknown_secrets,
+)
+from kamal_migrate.kamal.secrets import is_name
+from kamal_migrate.kamal.strictness import (
+    Misfit,
+    Stray,
+    doubled,
+    false_is_passed,
+    falses,
+    misfits,
+    strays,
+)
+from kamal_migrate.kamal.versions import Version, parse
 from kamal_migrate.yamldoc import Data, Path
 
 __all__ = [
     "BOTH",
+    "GEMFILE",
+    "HOOKS",
+    "HOOK_VARIABLES",
+    "LOCK",
     "MOVED",
+    "OLD_HOOKS",
+    "AccessoryRoute",
+    "App",
     "Codemod",
     "Come",
+    "Create",
     "Data",
+    "EnvFiles",
     "Evidence",
     "Explicit",
+    "Extend",
+    "FileChange",
     "Finding",
     "Fix",
+    "Fronting",
+    "Gone",
+    "Left",
+    "Misfit",
+    "NewKey",
     "Opaque",
     "Options",
     "Path",
     "Refused",
+    "Rename",
+    "Reword",
     "Safety",
+    "ScriptLine",
+    "SecretFile",
+    "SecretLoad",
+    "Stray",
     "Version",
+    "VersionPin",
     "View",
+    "accessory_routes",
     "architecture",
     "cache_for",
+    "command_fate",
+    "contradicting_pins",
+    "doubled",
     "explicit",
+    "exported_names",
+    "false_is_passed",
+    "falses",
+    "first_of_traefik",
+    "fronting",
+    "hooks",
+    "hooks_paths",
+    "hosts_by_variable",
+    "hosts_of",
     "in_force",
+    "installing",
+    "is_name",
+    "kamal_calls",
+    "kept_out",
+    "misfits",
+    "mixed_hosts",
     "otherwise_in_1_9",
+    "parse",
+    "passes_over_unknown",
+    "pin_text",
     "place",
+    "placed_secrets",
+    "proxied_together",
+    "proxy_maps",
+    "read_by_configs",
     "refused",
+    "retyped",
+    "script_lines",
+    "secret_lines",
+    "secret_loads",
+    "source_of",
+    "speaks_kamal_2",
+    "strays",
+    "unfed_hooks",
+    "unknown_secrets",
+    "version_pins",
+    "whole_seconds",
+    "workflows",
 ]
-
-
-FIRST, LAST = Version(0), Version(99)
-
-
-class Safety(Enum):
-    """How far a change can be trusted, the strongest first.
-
-    ``safe``: Kamal does the same as before; ``review``: something changes, as announced; ``assumed``: it
-    rests on something nobody said; ``manual``: nothing is changed, someone has to.
-    """
-
-    SAFE = "safe"
-    REVIEW = "review"
-    ASSUMED = "assumed"
-    MANUAL = "manual"
-
-    @property
-    def rank(self) -> int:
-        """0 for the strongest."""
-        return list(Safety).index(self)
-
-
-class Moved(Enum):
-    """The value of a key that keeps the value of the key it comes from, ERB and quotes included."""
-
-    MOVED = "moved"
-
-
-MOVED = Moved.MOVED
-
-
-@dataclass(frozen=True)
-class Come:
-    """A key that comes: its path, its value or `MOVED`, the key it comes from, whether it may be left out."""
-
-    path: Path
-    value: object
-    source: Path | None = None
-    optional: bool = False
-
-
-@dataclass(frozen=True)
-class Fix:
-    """What a finding wants in one view: keys that go, and keys that come."""
-
-    goes: tuple[Path, ...] = ()
-    comes: tuple[Come, ...] = ()
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that a reader accepts or refuses on its own.
-
-    ``id`` is ``codemod/thing``, ``key`` the key path it is about, ``message`` one line of why, ``evidence``
-    where its values come from, ``todo`` what to do by hand without a fix, ``notes`` what else to know,
-    ``also`` other keys that it speaks for.
-    """
-
-    id: str
-    key: Path
-    message: str
-    safety: Safety
-    fix: Fix | None = None
-    evidence: str = ""
-    todo: str = ""
-    notes: tuple[str, ...] = ()
-    also: tuple[Path, ...] = ()
-
-
-@dataclass(frozen=True)
-class Codemod:
-    """What a codemod says of itself: a title of one line, and for which targets it has something to do.
-
-    ``findings`` are the names of its findings after the slash, where they are known beforehand.
-    """
-
-    title: str
-    findings: tuple[str, ...] = ()
-    since: Version = FIRST
-    until: Version = LAST
-
-
-@dataclass(frozen=True)
-class Options:
-    """What the user asked for. ``arch`` is the architecture they gave, with its source.
-
-    ``answer`` is what they said of the servers when asked; it counts only where no file tells.
-    """
-
-    to: Version = NEWEST
-    source: Version | None = None
-    arch: Evidence | None = None
-    answer: Evidence | None = None
-    cache: str = "registry"
-    preserve: bool = False
-    keep_comments: bool = False
-    select: tuple[str, ...] = ()
-    ignore: tuple[str, ...] = ()
-    accepted: frozenset[tuple[str, str]] | None = field(default=None)
-    safe_only: bool = False
-
-
-def source_of(options: Options) -> Version:
-    """The Kamal 1 that deploys the app now, as far as it is known; the newest one otherwise."""
-    known = options.source
-    return known if known and known < Version(2) else NEWEST_1

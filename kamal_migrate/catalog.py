@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path as FilePath
 from types import ModuleType
 
-from kamal_migrate.api import Codemod, Finding, Options, View
+from kamal_migrate.api import App, Codemod, Finding, Options, View
 
 PACKAGE = FilePath(__file__).parent
 HEADINGS = ("What changed in Kamal", "What this does", "Safety", "Left to you")
@@ -28,6 +28,7 @@ class Loaded:
     declaration: Codemod
     documentation: str
     decide: Callable[[View, Options], Iterator[Finding]]
+    decide_app: Callable[[App, Options], Iterator[Finding]]
 
 
 def builtin_folder() -> FilePath:
@@ -49,10 +50,18 @@ def load_folder(folder: FilePath, package: str = "kamal_migrate.codemods") -> li
 
 def _loaded(path: FilePath, package: str) -> Loaded:
     module = _module(path, f"{package}.{path.stem}")
-    declaration, decide = getattr(module, "CODEMOD", None), getattr(module, "decide", None)
-    if not isinstance(declaration, Codemod) or not callable(decide):
-        raise CatalogError(f"{path}: a codemod needs CODEMOD = Codemod(…) and decide(view, options)")
-    return Loaded(path.stem.replace("_", "-"), declaration, (module.__doc__ or "").strip(), decide)
+    declaration = getattr(module, "CODEMOD", None)
+    decides = [getattr(module, name, _silent) for name in ("decide", "decide_app")]
+    if not isinstance(declaration, Codemod) or not all(map(callable, decides)) or decides == [_silent] * 2:
+        raise CatalogError(
+            f"{path}: it needs CODEMOD = Codemod(…), and decide(view, options) or decide_app(app, options)"
+        )
+    return Loaded(path.stem.replace("_", "-"), declaration, (module.__doc__ or "").strip(), *decides)
+
+
+def _silent(_: object, __: Options) -> Iterator[Finding]:
+    """What a codemod says of what it is not asked about."""
+    return iter(())
 
 
 def _module(path: FilePath, name: str) -> ModuleType:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,16 +12,22 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from kamal_migrate import __version__, session
+from kamal_migrate.asking import Terminal
 from kamal_migrate.catalog import CatalogError, catalog
+from kamal_migrate.commands.check import command as check_command
+from kamal_migrate.commands.steps import command as steps_command
+from kamal_migrate.console import Closed, asker, is_terminal, printer, shown, verbatim
 from kamal_migrate.disk import WriteError
 from kamal_migrate.engine.proofs import ProofError
 from kamal_migrate.kamal.versions import parse
 from kamal_migrate.project import InputError
 from kamal_migrate.report.masking import mask
-from kamal_migrate.report.terminal import Line, printable
-from kamal_migrate.session import REFUSED, UNUSABLE, Request, Terminal, UsageError
+from kamal_migrate.report.terminal import printable
+from kamal_migrate.request import Request, UsageError
+from kamal_migrate.session import REFUSED, UNUSABLE
 from kamal_migrate.settings import ARCHITECTURES, CACHES, SettingsError, choice, target
 from kamal_migrate.transaction import Stopped
+from kamal_migrate.verifying import CannotVerify, KamalRefuses
 
 NAME = "kamal-migrate"
 EXIT_CODES = """\b
@@ -34,15 +40,6 @@ Exit codes:
   4  refused by verification, or a bug
 --dry-run ends with the code that the real run would have.
 """
-
-STYLES = {
-    "head": "bold", "title": "bold", "old": "red", "new": "green", "hunk": "cyan", "dim": "dim",
-    "safe": "bold green", "review": "bold", "assumed": "bold magenta", "manual": "bold red",
-}  # fmt: skip
-
-
-class _Closed(Exception):
-    """Nobody reads what is printed."""
 
 
 class _AsTyped:
@@ -82,7 +79,7 @@ app = typer.Typer(
 
 def _version(wanted: bool) -> None:
     if wanted:
-        _verbatim(f"{NAME} {__version__}\n")
+        verbatim(f"{NAME} {__version__}\n")
         raise typer.Exit
 
 
@@ -129,6 +126,12 @@ def main(
     allow_dirty: Annotated[
         bool, _flag("--allow-dirty", "With --yes: write over uncommitted changes.")
     ] = False,
+    secrets_from_env_file: Annotated[
+        bool, _flag("--secrets-from-env-file", "Copy values of .env to secrets that git ignores.")
+    ] = False,
+    verify_with_kamal: Annotated[
+        bool, _flag("--verify-with-kamal", "Let the installed Kamal load it; runs the config's Ruby.")
+    ] = False,
     codemods: _Codemods = None,
     form: Annotated[str, _word("--format", "FORM", "text, or json with secrets masked.")] = "text",
     color: Annotated[str, _word("--color", "WHEN", "auto, always or never.")] = "auto",
@@ -164,9 +167,11 @@ def main(
         diff=diff,
         json=choice("--format", form, ("text", "json")) == "json",
         yes=yes,
+        secrets_from_env_file=secrets_from_env_file,
         allow_dirty=allow_dirty,
+        verify_with_kamal=verify_with_kamal,
     )
-    terminal = Terminal(_printer(color), _shown if diff and _is_terminal(sys.stdout) else _verbatim, _asker())
+    terminal = Terminal(printer(color), shown if diff and is_terminal(sys.stdout) else verbatim, asker())
     raise typer.Exit(session.run(request, terminal))
 
 
@@ -181,8 +186,10 @@ def _folder(name: str | None) -> Path | None:
 @app.command("list", cls=_Command)
 def list_codemods(codemods: _Codemods = None) -> None:
     """The codemods, one a line."""
-    for codemod in catalog(_folder(codemods)):
-        _verbatim(f"{codemod.id:<14}{codemod.declaration.title}\n")
+    found = catalog(_folder(codemods))
+    column = max((len(codemod.id) for codemod in found), default=0) + 2
+    for codemod in found:
+        verbatim(f"{codemod.id:<{column}}{codemod.declaration.title}\n")
 
 
 @app.command(cls=_Command)
@@ -195,71 +202,13 @@ def explain(
     """Why a codemod does what it does, and what is left to you."""
     for codemod in catalog(_folder(codemods)):
         if codemod.id == name.split("/")[0]:
-            _verbatim(codemod.documentation + "\n")
+            verbatim(codemod.documentation + "\n")
             return
     raise UsageError(f"there is no codemod `{name}`; see: kamal-migrate list")
 
 
-def _is_terminal(stream: Any) -> bool:
-    return stream is not None and not stream.closed and stream.isatty()
-
-
-def _asker() -> Callable[[str], str | None] | None:
-    return _ask if _is_terminal(sys.stdin) and _is_terminal(sys.stdout) else None
-
-
-def _ask(question: str) -> str | None:
-    """The answer; None where the input ends."""
-    _verbatim(printable(question))
-    try:
-        answer = sys.stdin.buffer.readline()
-    except KeyboardInterrupt:
-        _verbatim("\nNothing written.\n")
-        raise
-    if not answer:
-        _verbatim("\n")
-    return answer.decode("utf-8", "replace") or None
-
-
-def _verbatim(text: str) -> None:
-    if sys.stdout is None:
-        return
-    try:
-        sys.stdout.flush()
-        sys.stdout.buffer.write(text.encode("utf-8", "surrogateescape"))
-        sys.stdout.buffer.flush()
-    except BrokenPipeError as error:
-        raise _Closed from error
-
-
-def _shown(text: str) -> None:
-    """A patch on a terminal: to be read, so nothing in it may steer the terminal."""
-    _print_plain(Line(line) for line in text.removesuffix("\n").split("\n") if text)
-
-
-def _printer(color: str) -> Callable[[Iterable[Line]], None]:
-    """How to print lines: in colour on a terminal, unless NO_COLOR says otherwise."""
-    choice("--color", color, ("auto", "always", "never"))
-    dull = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
-    coloured = color == "always" or (color == "auto" and _is_terminal(sys.stdout) and not dull)
-    return _print_coloured if coloured else _print_plain
-
-
-def _print_plain(lines: Iterable[Line]) -> None:
-    _verbatim("".join(f"{printable(line.text)}\n" for line in lines))
-
-
-def _print_coloured(lines: Iterable[Line]) -> None:
-    from io import StringIO
-
-    from rich.console import Console
-    from rich.text import Text
-
-    out = StringIO()
-    console = Console(file=out, force_terminal=True, color_system="standard", no_color=False, soft_wrap=True)
-    for line in lines:
-        console.print(Text(printable(line.text), STYLES.get(line.style, "")))
-    _verbatim(out.getvalue())
+app.command("check", cls=_Command)(check_command(printer, verbatim))
+app.command("steps", cls=_Command)(steps_command(printer, verbatim))
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
@@ -269,13 +218,15 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except typer.TyperException as error:
         message = error.format_message().removesuffix(".")
         return _fail(f"{message[:1].lower()}{message[1:]}; see: {NAME} --help", code=UNUSABLE)
-    except (InputError, SettingsError, CatalogError, UsageError, WriteError) as error:
+    except (InputError, SettingsError, CatalogError, UsageError, WriteError, CannotVerify) as error:
         return _fail(str(error), code=UNUSABLE)
     except ProofError as error:
         return _fail(*_UNPROVED, *(f"  {row}" for row in error.differences), code=REFUSED)
+    except KamalRefuses as error:
+        return _fail(*error.lines, code=REFUSED, hide=str)
     except Stopped as error:
         return _fail(str(error), code=128 + error.number)
-    except _Closed:
+    except Closed:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + 13
     except Exception:
@@ -288,7 +239,7 @@ _UNPROVED = ("the result is not what was intended; nothing written:",)
 _BUG = f"this is a bug of {NAME}; please report it with the lines above"
 
 
-def _fail(*lines: str, code: int) -> int:
+def _fail(*lines: str, code: int, hide: Callable[[str], str] = mask) -> int:
     for line in lines:
-        print(printable(mask(line)).replace("\t", "\\t"), file=sys.stderr)
+        print(printable(hide(line)).replace("\t", "\\t"), file=sys.stderr)
     return code

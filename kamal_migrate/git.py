@@ -6,16 +6,15 @@ import hashlib
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-# A repository's own configuration can name programs. `ls-tree` is plumbing that needs none of them: no hook,
-# no file system monitor, no filter, no pager; and what a partial clone lacks is not fetched. So a repository
-# of another owner (in a container, say) can be asked too.
+# A repository's own configuration can name programs. `ls-tree`, `check-ignore` and `rev-parse` are plumbing
+# that needs none of them: no hook, no file system monitor, no filter, no pager; and what a partial clone
+# lacks is not fetched. So a repository of another owner (in a container, say) can be asked too.
 _OPTIONS = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-c", "safe.directory=*")
 _ENVIRONMENT = {
     "GIT_ALLOW_PROTOCOL": "",
-    "GIT_LITERAL_PATHSPECS": "1",
     "GIT_NO_LAZY_FETCH": "1",
     "GIT_OPTIONAL_LOCKS": "0",
     "GIT_TERMINAL_PROMPT": "0",
@@ -56,21 +55,50 @@ def _git() -> str:
 
 def _committed(git: str, folder: Path, names: list[str]) -> dict[str, str]:
     """The names that the last commit gives to the contents of files in a folder."""
+    answer = _ask(git, folder, "--literal-pathspecs", "ls-tree", "-z", "HEAD", "--", *names)
+    rows = [row.split(b"\t", 1) for row in answer.split(b"\0")]
+    return {os.fsdecode(row[1]): row[0].split()[2].decode() for row in rows if len(row) > 1}
+
+
+def ignored(folder: Path, paths: Iterable[str]) -> set[str]:
+    """The paths below a folder, of files or not, that git ignores; a file that it tracks is none.
+
+    Empty outside of a repository and where there is no git.
+    """
+    git = _git() if _in_repository(folder) else ""
+    asked = b"".join(b"./" + os.fsencode(path) + b"\0" for path in paths)
+    answer = _ask(git, folder, "check-ignore", "-z", "--stdin", given=asked) if git and asked else b""
+    return {os.fsdecode(path.removeprefix(b"./")) for path in answer.split(b"\0") if path}
+
+
+def prefix(folder: Path) -> str:
+    """The path of a folder in its repository with a slash at the end; empty at the top and outside of any."""
+    git = _git() if _in_repository(folder) else ""
+    answer = _ask(git, folder, "rev-parse", "--show-prefix") if git else b""
+    return os.fsdecode(answer.removesuffix(b"\n"))
+
+
+def _in_repository(folder: Path) -> bool:
+    """Whether there may be a repository, for starting git costs more than looking."""
+    inside = folder.resolve()
+    return any((above / ".git").exists() for above in (inside, *inside.parents))
+
+
+def _ask(git: str, folder: Path, *arguments: str, given: bytes = b"") -> bytes:
+    """What git answers; nothing where it cannot."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    command = [git, *_OPTIONS, "-C", str(folder), "ls-tree", "-z", "HEAD", "--", *names]
     try:
         run = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
+            [git, *_OPTIONS, "-C", str(folder), *arguments],
+            input=given,
             capture_output=True,
             check=True,
             timeout=_SECONDS,
             env={**kept, **_ENVIRONMENT},
         )
     except (OSError, ValueError, subprocess.SubprocessError):
-        return {}
-    rows = [row.split(b"\t", 1) for row in run.stdout.split(b"\0") if b"\t" in row]
-    return {os.fsdecode(name): about.split()[2].decode() for about, name in rows}
+        return b""
+    return run.stdout
 
 
 def _names(data: bytes) -> set[str]:

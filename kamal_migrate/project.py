@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
@@ -93,11 +93,14 @@ class Project:
     """An app: its name, and the texts of its files by paths relative to its folder, with ``/``.
 
     ``mains`` are the configs asked for; without them every file that looks like a main config is one.
+    ``ignored`` are the paths, of files or not, that git is known to ignore. The texts of files that may hold
+    secrets are not in the ``repr``.
     """
 
     name: str
-    files: Mapping[str, str] = field(hash=False)
+    files: Mapping[str, str] = field(hash=False, repr=False)
     mains: tuple[str, ...] = ()
+    ignored: frozenset[str] = frozenset()
 
     @cached_property
     def configs(self) -> list[Config]:
@@ -116,11 +119,19 @@ class Project:
         """A config of the project, parsed. Raises `InputError`."""
         return document(path, self.files[path])
 
-    def with_files(self, changed: Mapping[str, str]) -> Project:
-        """The project with some files changed."""
-        return Project(
-            self.name, {**self.files, **changed}, self.mains or tuple(c.base for c in self.configs)
-        )
+    def with_files(self, changed: Mapping[str, str], gone: Iterable[str] = ()) -> Project:
+        """The project with some files changed or made, and some gone."""
+        files = {path: text for path, text in {**self.files, **changed}.items() if path not in set(gone)}
+        mains = self.mains or tuple(config.base for config in self.configs)
+        return Project(self.name, files, mains, self.ignored)
+
+
+_SECRET_FILES = re.compile(r"(?:.*/)?(?:\.env[^/]*|\.kamal/secrets[^/]*)", re.DOTALL)
+
+
+def may_hold_secrets(path: str) -> bool:
+    """Whether a file is there for secrets: `.env` and the like, and those that Kamal 2 reads."""
+    return _SECRET_FILES.fullmatch(path) is not None
 
 
 def is_ci(path: str) -> bool:

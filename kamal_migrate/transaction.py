@@ -1,15 +1,18 @@
-"""Replaces files: all of them or none, each of them whole at any moment, and nothing left lying about."""
+"""Writes, makes and renames files: all or none, each whole at any moment, and nothing left lying about."""
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import signal
 import stat
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
 from types import FrameType
 
@@ -19,8 +22,27 @@ _LITTER = re.compile(re.escape(PREFIX) + r"[0-9a-f]{12}" + re.escape(SUFFIX))
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class NotReplaced(Exception):
-    """Nothing is changed: the file that could not be replaced, and why."""
+@dataclass(frozen=True)
+class Change:
+    """A file to write: where, its bytes, and the file whose mode and owner it has.
+
+    ``source`` is the file itself where it changes, another one where it is renamed (which then goes), and
+    None where it comes. A ``private`` file is for its owner alone.
+    """
+
+    target: Path
+    data: bytes = field(repr=False)
+    source: Path | None
+    private: bool = False
+
+    @property
+    def gone(self) -> Path | None:
+        """The file that goes."""
+        return None if self.source == self.target else self.source
+
+
+class NotCarriedOut(Exception):
+    """Nothing is changed: the file that could not be written, and why."""
 
     def __init__(self, target: Path, reason: str) -> None:
         super().__init__(f"{target}: {reason}")
@@ -28,11 +50,15 @@ class NotReplaced(Exception):
 
 
 class NotRestored(Exception):
-    """Something is changed: files that could not be put back, and where their old bytes are."""
+    """Something is changed: files that could not be put back, and where their old bytes are, if any."""
 
-    def __init__(self, files: Mapping[Path, Path]) -> None:
-        rows = (f"{target} (as it was: {backup})" for target, backup in files.items())
+    def __init__(self, files: Mapping[Path, Path | None]) -> None:
+        rows = (f"{target} ({_as_it_was(backup)})" for target, backup in files.items())
         super().__init__("could not be put back: " + ", ".join(rows))
+
+
+def _as_it_was(backup: Path | None) -> str:
+    return f"as it was: {backup}" if backup else "it was not there"
 
 
 class Stopped(Exception):
@@ -43,21 +69,24 @@ class Stopped(Exception):
         self.number = number
 
 
-def replace_all(files: Mapping[Path, bytes]) -> None:
-    """Give files new bytes; mode and owner stay. Raises `NotReplaced`, `Stopped` and `NotRestored`.
+def carry_out(changes: Sequence[Change]) -> None:
+    """Write, make and rename files. Raises `NotCarriedOut`, `Stopped` and `NotRestored`.
 
-    Each is written and synced beside its target, then all are renamed. What a killed run left behind earlier
-    is taken away.
+    Each is written and synced beside its target, then all are renamed, then what was renamed goes; folders
+    are made as needed, and go where nothing is left in them. What a killed run left behind earlier is taken
+    away.
     """
     litter: list[Path] = []
+    made: list[Path] = []
     with _deferred() as check:
         try:
-            staged = {}
-            for target, data in files.items():
+            staged = []
+            for change in changes:
                 check()
-                _clear(target.parent)
-                staged[target] = _staged(target, data, litter)
-            _swap(staged, litter, check)
+                _make_folders(change.target, made)
+                _clear(change.target.parent)
+                staged.append(_staged(change, litter))
+            _swap(changes, staged, litter, check)
         except NotRestored:
             litter.clear()
             raise
@@ -65,8 +94,15 @@ def replace_all(files: Mapping[Path, bytes]) -> None:
             for file in litter:
                 with suppress(OSError):
                     file.unlink()
-    for folder in {target.parent for target in files}:
+            for folder in reversed(made):
+                with suppress(OSError):
+                    folder.rmdir()
+    for folder in {change.gone.parent for change in changes if change.gone}:
+        _remove_empty(folder)
+    for folder in {path.parent for change in changes for path in (change.target, change.gone) if path}:
         _sync(folder)
+    for folder in made:
+        _sync(folder.parent)
 
 
 @contextmanager
@@ -99,10 +135,29 @@ def _name(folder: Path) -> Path:
     return folder / f"{PREFIX}{os.urandom(6).hex()}{SUFFIX}"
 
 
-def fresh(folder: Path) -> tuple[Path, int]:
-    """A new file that only its owner may read, open for writing."""
+def fresh(folder: Path, mode: int = 0o600) -> tuple[Path, int]:
+    """A new file, open for writing; only its owner may read it, unless the mode and the umask let others."""
     name = _name(folder)
-    return name, os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    return name, os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+
+
+def _make_folders(target: Path, made: list[Path]) -> None:
+    """Make the folders that a file is to be in, those above first."""
+    try:
+        missing = list(takewhile(lambda folder: not folder.exists(), target.parents))
+        for folder in reversed(missing):
+            folder.mkdir()
+            made.append(folder)
+    except OSError as error:
+        raise NotCarriedOut(target, _reason(target, error)) from error
+
+
+def _remove_empty(folder: Path) -> None:
+    """Remove a folder that nothing is in, and those above that then are empty too."""
+    with suppress(OSError):
+        while True:
+            folder.rmdir()
+            folder = folder.parent
 
 
 def _clear(folder: Path) -> None:
@@ -115,25 +170,32 @@ def _clear(folder: Path) -> None:
                         Path(entry.path).unlink()
 
 
-def _staged(target: Path, data: bytes, litter: list[Path]) -> Path:
-    """A synced temporary file beside the target, with its mode and owner."""
-    if target.exists() and not os.access(target, os.W_OK):
-        raise NotReplaced(target, "no permission to write it")
+def _staged(change: Change, litter: list[Path]) -> Path:
+    """A synced temporary file beside the target, with the mode and the owner that it is to have."""
+    target, source = change.target, change.source
+    if source == target and target.exists() and not os.access(target, os.W_OK):
+        raise NotCarriedOut(target, "no permission to write it")
     try:
-        about = target.stat()
-        temporary, descriptor = fresh(target.parent)
+        about = source.stat() if source else None
+        temporary, descriptor = fresh(target.parent, 0o600 if about or change.private else 0o666)
         litter.append(temporary)
         with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
+            file.write(change.data)
             file.flush()
-            made = os.fstat(descriptor)
-            if (about.st_uid, about.st_gid) != (made.st_uid, made.st_gid):
-                os.fchown(descriptor, about.st_uid, about.st_gid)
-            os.fchmod(descriptor, stat.S_IMODE(about.st_mode))
+            if about:
+                _inherit(descriptor, about, private=change.private)
             os.fsync(descriptor)
     except OSError as error:
-        raise NotReplaced(target, _reason(target, error)) from error
+        raise NotCarriedOut(target, _reason(target, error)) from error
     return temporary
+
+
+def _inherit(descriptor: int, about: os.stat_result, *, private: bool) -> None:
+    """Give a file the owner and the mode of another; a private one grants nothing to others."""
+    made = os.fstat(descriptor)
+    if (about.st_uid, about.st_gid) != (made.st_uid, made.st_gid):
+        os.fchown(descriptor, about.st_uid, about.st_gid)
+    os.fchmod(descriptor, stat.S_IMODE(about.st_mode) & (0o700 if private else 0o7777))
 
 
 def _reason(target: Path, error: OSError) -> str:
@@ -142,20 +204,34 @@ def _reason(target: Path, error: OSError) -> str:
     return f"cannot be written: {error.strerror}"
 
 
-def _swap(staged: Mapping[Path, Path], litter: list[Path], check: Callable[[], None]) -> None:
-    """Rename every staged file over its target; where that fails, put back what was there before."""
-    backups: dict[Path, Path] = {}
-    target = next(iter(staged), Path())
+def _swap(
+    changes: Sequence[Change], staged: Sequence[Path], litter: list[Path], check: Callable[[], None]
+) -> None:
+    """Rename every staged file to its target, then take away what goes; or put back what was there before."""
+    gone = [change.gone for change in changes if change.gone]
+    final = changes[-1].target if changes and not gone else None
+    backups: dict[Path, Path | None] = {}
+    target = Path()
     try:
-        for number, (target, temporary) in enumerate(staged.items(), 1):
+        for change, temporary in zip(changes, staged, strict=True):
+            target = change.target
             check()
-            if number < len(staged):
-                backups[target] = _backup(target, litter)
+            if change.source != target and os.path.lexists(target):
+                raise FileExistsError(errno.EEXIST, "something is there by now")
+            backup = _backup(target, litter) if change.source == target != final else None
             os.replace(temporary, target)  # noqa: PTH105 - looked up late on every Python
+            if target != final:
+                backups[target] = backup
+        for target in gone:
+            check()
+            backup = _name(target.parent)
+            os.replace(target, backup)  # noqa: PTH105
+            litter.append(backup)
+            backups[target] = backup
     except BaseException as error:
         _restore(backups)
         if isinstance(error, OSError):
-            raise NotReplaced(target, _reason(target, error)) from error
+            raise NotCarriedOut(target, _reason(target, error)) from error
         raise
 
 
@@ -166,18 +242,22 @@ def _backup(target: Path, litter: list[Path]) -> Path:
         os.link(target, name)
     except OSError:
         about = target.stat()
-        copy = _staged(target, target.read_bytes(), litter)
+        copy = _staged(Change(target, target.read_bytes(), target), litter)
         os.utime(copy, ns=(about.st_atime_ns, about.st_mtime_ns))
         return copy
     litter.append(name)
     return name
 
 
-def _restore(backups: Mapping[Path, Path]) -> None:
+def _restore(backups: Mapping[Path, Path | None]) -> None:
+    """Put files back, the last one first; those that were not there go."""
     lost = {}
-    for target, backup in backups.items():
+    for target, backup in reversed(list(backups.items())):
         try:
-            os.replace(backup, target)  # noqa: PTH105
+            if backup:
+                os.replace(backup, target)  # noqa: PTH105
+            else:
+                target.unlink()
         except OSError:
             lost[target] = backup
     if lost:

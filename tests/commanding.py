@@ -28,8 +28,12 @@ registry:
 KAMAL_2 = HEAD + "builder:\n  arch: amd64\n"
 FALSE = HEAD + "builder:\n  multiarch: false # never both\n"
 ARM = {"Dockerfile": "FROM --platform=linux/arm64 ruby:3.3\n"}
-TRAEFIK = "traefik:\n  args:\n    accesslog: true\n"
+# A key that no Kamal knows is left for hands.
+UNKNOWN = "frobnicate: true\n"
+# For tests about something else than what the other codemods find in every app of Kamal 1.
+ONLY = ("--select", "builder", "--select", "legacy-keys")
 CONFIG = "config/deploy.yml"
+EOT, UNASKED = "\x04", 30
 QUESTION = "What do your servers run? [amd64] arm64 both   (uname -m tells)"
 
 
@@ -68,12 +72,12 @@ def command(*arguments: str | Path) -> Result:
 
 
 def on_terminal(answers: str, *arguments: str | Path) -> Result:
-    """Run on a terminal where someone types; an EOT (Ctrl-D) ends the input."""
+    """Run on a terminal where someone types, and then leaves every question unanswered with Ctrl-D."""
     ours, theirs = pty.openpty()
     pieces: list[bytes] = []
     reader = threading.Thread(target=_drain, args=(ours, pieces), daemon=True)
     reader.start()
-    os.write(ours, answers.encode())
+    os.write(ours, (answers + EOT * UNASKED).encode())
     err = io.StringIO()
     with os.fdopen(os.dup(theirs)) as typed, os.fdopen(theirs, "w") as shown, _streams(typed, shown, err):
         code = cli.run([str(argument) for argument in arguments])

@@ -18,7 +18,7 @@ from kamal_migrate.disk import Folder, read
 from kamal_migrate.engine import Plan, Planned, plan
 from kamal_migrate.kamal.evidence import pinned
 from kamal_migrate.kamal.versions import parse
-from kamal_migrate.session import Request, options_of
+from kamal_migrate.request import Request, options_of
 from kamal_migrate.settings import ARCHITECTURES, CACHES, FILE, Settings, parse_settings
 
 if sys.version_info >= (3, 11):
@@ -64,14 +64,26 @@ class Case:
         file = self.folder / "findings.txt"
         return file.read_text(encoding="utf-8") if file.is_file() else ""
 
+    @property
+    def codemod(self) -> str:
+        """The codemod that it is a case of; empty for a whole app."""
+        group = self.folder.parent.name
+        return "" if group == APPS else group
+
     def request(self) -> Request:
-        """What ``options.toml`` asks for. Raises `CaseError`."""
+        """What ``options.toml`` asks for; without a selection that is the case's own codemod.
+
+        Raises `CaseError`.
+        """
         file = self.folder / "options.toml"
         text = file.read_text(encoding="utf-8") if file.is_file() else ""
         try:
-            return request_of(text)
+            request = request_of(text)
         except ValueError as error:
             raise CaseError(f"{self.id}: options.toml: {error}") from error
+        if request.select or request.ignore or not self.codemod:
+            return request
+        return request._replace(select=(self.codemod,))
 
 
 def cases(fixtures: Path = FIXTURES) -> list[Case]:
@@ -100,6 +112,7 @@ def request_of(text: str) -> Request:
         "preserve": ("preserve", bool),
         "keep_comments": ("keep_comments", bool),
         "safe_only": ("safe_only", bool),
+        "secrets_from_env_file": ("secrets_from_env_file", bool),
         "select": ("select", list),
         "ignore": ("ignore", list),
     }
@@ -143,8 +156,10 @@ class Migrated:
     @cached_property
     def after(self) -> dict[str, bytes]:
         """The whole tree as it would be."""
-        new = {path: self.plan.after.files[path].encode("utf-8") for path in self.plan.changed}
-        return {**tree(self.folder.root), **new}
+        files = self.plan.after.files
+        new = {path: files[path].encode("utf-8", "surrogateescape") for path in self.plan.changed}
+        gone = set(self.plan.renamed.values())
+        return {path: data for path, data in tree(self.folder.root).items() if path not in gone} | new
 
     @property
     def findings(self) -> str:
@@ -180,7 +195,7 @@ def migrate(folder: Path, request: Request, *, whole: bool = False) -> Migrated:
 @cache
 def migrated(case: Case) -> Migrated:
     """The plan of a case; made once."""
-    return migrate(case.before, case.request(), whole=case.folder.parent.name == APPS)
+    return migrate(case.before, case.request(), whole=not case.codemod)
 
 
 def mismatch(case: Case, found: Migrated) -> str:
@@ -216,6 +231,9 @@ def update(case: Case, found: Migrated) -> None:
         for path, data in found.after.items():
             (after / path).parent.mkdir(parents=True, exist_ok=True)
             (after / path).write_bytes(data)
+            origin = case.before / found.plan.renamed.get(path, path)
+            if origin.is_file():
+                (after / path).chmod(origin.stat().st_mode & 0o777)
     goldens.unlink(missing_ok=True)
     if found.findings:
         goldens.write_bytes(found.findings.encode())

@@ -23,15 +23,22 @@ ROOMS = [
     {"text"},
     {"erbtags"},
     {"erb"},
+    {"enverb", "envdoc"},
     {"yamldoc"},
     {"project"},
     {"kamal"},
+    {"findings"},
     {"api"},
     {"catalog"},
     {"engine"},
+    {"checking"},
     {"report"},
-    {"settings", "git", "disk", "memory", "transaction"},
+    {"settings", "git", "reading", "disk", "memory", "transaction", "overlay", "verifying"},
+    {"request"},
+    {"asking"},
     {"session"},
+    {"console"},
+    {"commands"},
     {"cli"},
     {"__main__"},
 ]
@@ -49,8 +56,8 @@ LIBRARIES = {
     "yaml": {"yamldoc"},
     "ruamel": {"yamldoc"},
     "deepdiff": {"engine", "report"},
-    "rich": {"cli"},
-    "typer": {"cli"},
+    "rich": {"console"},
+    "typer": {"cli", "commands"},
     "tomli": {"settings"},
 }
 LATE = {"deepdiff", "rich", "ruamel"}
@@ -161,7 +168,9 @@ def loaded(*arguments: str) -> tuple[str, set[str]]:
     return done.stdout, set(json.loads(done.stderr.splitlines()[-1]))
 
 
-HEAD = "service: shop\nimage: acme/shop\nservers: [192.0.2.1]\n"
+HEAD = (
+    "service: shop\nimage: acme/shop\nservers: [192.0.2.1]\nregistry: {username: acme, password: [TOKEN]}\n"
+)
 
 
 @pytest.mark.parametrize(

@@ -171,9 +171,13 @@ def test_what_hangs_on_an_unknown_version_is_assumed_and_says_the_other_reading(
 
 @pytest.mark.parametrize("source", [Version(0, 8, 4), Version(1, 4)], ids=str)
 def test_a_config_from_before_1_5_built_the_working_tree(source: Version) -> None:
-    made = migrated({"remote": {"arch": "amd64"}}, source, Version(2, 12), preserve=False)
-    assert [item.finding.id for item in made.findings if item.finding.safety is Safety.MANUAL] == [
-        "builder/context"
-    ]
-    kept = migrated({"remote": {"arch": "amd64"}, "context": "."}, source, Version(2, 12), preserve=False)
+    builder = {"remote": {"arch": "amd64"}}
+    made = migrated(builder, source, Version(2, 12), preserve=False)
+    assert any("built the working tree" in note for note in made.notes)
+    assert only(made.after).get("builder", "context") is None
+    same = migrated(builder, source, Version(2, 12), preserve=True)
+    assert any(item.applied and item.finding.id == "builder/context" for item in same.findings)
+    assert only(same.after).get("builder", "context") == "."
+    kept = migrated({**builder, "context": "."}, source, Version(2, 12), preserve=False)
+    assert not any("built the working tree" in note for note in kept.notes)
     assert not any(item.finding.id == "builder/context" for item in kept.findings)

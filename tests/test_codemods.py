@@ -24,7 +24,8 @@ CODEMODS = builtin()
 every_codemod = pytest.mark.parametrize("codemod", CODEMODS, ids=[codemod.id for codemod in CODEMODS])
 
 CONFIG = (
-    "service: shop\nimage: acme/shop\nservers: [192.0.2.1]\nlabels: {owner: web}\nbuilder: {arch: amd64}\n"
+    "service: shop\nimage: acme/shop\nservers: [192.0.2.1]\nlabels: {owner: web}\n"
+    "registry: {username: acme, password: [TOKEN]}\nbuilder: {arch: amd64}\n"
 )
 OWN = '''"""Call the label team
 
@@ -37,13 +38,14 @@ from collections.abc import Iterator
 from kamal_migrate.api import Codemod, Come, Finding, Fix, Options, Safety, View
 
 CODEMOD = Codemod("Call the label team")
+CHANGES = ("roles.*.labels",)
 
 
 def decide(view: View, options: Options) -> Iterator[Finding]:
     owner = ("labels", "owner")
     if view.has(*owner):
         fix = Fix((owner,), (Come(("labels", "team"), view.get(*owner), owner),))
-        yield Finding("team-label/owner", owner, "we say team now", Safety.SAFE, fix)
+        yield Finding("team-label/owner", owner, "we say team now", Safety.SAFE, fix, changes=CHANGES)
 '''
 
 
@@ -154,7 +156,7 @@ def test_the_command_takes_them_too(tmp_path: Path) -> None:
         (
             "broken.py",
             "def decide(view, options): ...",
-            "needs CODEMOD = Codemod(…) and decide(view, options)",
+            "needs CODEMOD = Codemod(…), and decide(view, options) or decide_app(app, options)",
         ),
         ("broken.py", "CODEMOD = 'x'\ndef decide(view, options): ...", "needs CODEMOD"),
         ("broken.py", OWN.replace("def decide", "def judge"), "needs CODEMOD"),

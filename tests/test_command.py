@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from kamal_migrate import __version__, cli, session
+from kamal_migrate import __version__, cli, console, session
 from kamal_migrate.__main__ import main
+from kamal_migrate.catalog import builtin
 from kamal_migrate.engine.proofs import ProofError
 from tests.commanding import (
     ARM,
@@ -20,8 +21,9 @@ from tests.commanding import (
     FALSE,
     HEAD,
     KAMAL_2,
+    ONLY,
     QUESTION,
-    TRAEFIK,
+    UNKNOWN,
     Result,
     command,
     make_app,
@@ -99,7 +101,11 @@ def test_help_fits_eighty_columns() -> None:
 
 def test_list_and_explain() -> None:
     listed = command("list").out
-    assert [line.split()[0] for line in listed.splitlines()] == ["builder", "legacy-keys"]
+    titles = [codemod.declaration.title for codemod in builtin()]
+    assert [line.split()[0] for line in listed.splitlines()] == [codemod.id for codemod in builtin()]
+    columns = {line.index(title) for line, title in zip(listed.splitlines(), titles, strict=True)}
+    assert columns == {max(len(codemod.id) for codemod in builtin()) + 2}
+    assert max(map(len, listed.splitlines())) <= 80
     for name in ("builder", "builder/multiarch"):
         told = command("explain", name)
         assert told.code == 0
@@ -121,7 +127,9 @@ def test_version(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[
 def test_a_team_s_own_codemods(tmp_path: Path) -> None:
     own = make_app(tmp_path / "shop", KAMAL_2, {"../own/labels.py": OWN}).parent / "own"
     app = tmp_path / "shop"
-    assert "labels        Say the team" in command("list", "--codemods", own).out
+    listed = command("list", "--codemods", own).out
+    column = next(line.index("Say") for line in listed.splitlines() if line.startswith("builder "))
+    assert f"{'labels':<{column}}Say the team\n" in listed
     assert "Ask them." in command("explain", "labels", "--codemods", own).out
     assert command("-C", app, "--dry-run").code == 0
     assert "Ask the team" in command("-C", app, "--dry-run", "--codemods", own).out
@@ -176,7 +184,7 @@ def test_nothing_is_asked_where_nothing_should_be(arguments: list[str], tmp_path
         (HEAD, {}, []),
         (FALSE, {}, ["--safe-only"]),
         (FALSE, {}, ["--ignore", "builder"]),
-        (KAMAL_2 + TRAEFIK, {}, []),
+        (KAMAL_2 + UNKNOWN, {}, []),
     ],
 )
 def test_the_architecture_is_asked_only_where_something_rests_on_it(
@@ -188,7 +196,7 @@ def test_the_architecture_is_asked_only_where_something_rests_on_it(
 def test_an_assumption_that_the_question_does_not_settle_is_not_asked_about(tmp_path: Path) -> None:
     own = tmp_path / "own/labels.py"
     own.parent.mkdir()
-    fix = 'Safety.ASSUMED, Fix(comes=(Come(("labels", "team"), "us"),)))'
+    fix = 'Safety.ASSUMED, Fix(comes=(Come(("labels", "team"), "us"),)), changes=("roles.*.labels",))'
     text = OWN.replace("Finding, Safety", "Come, Finding, Fix, Safety")
     own.write_text(text.replace('Safety.MANUAL, todo="Ask the team")', fix))
     shown = on_terminal("y\n", "-C", make_app(tmp_path / "shop", KAMAL_2), "--codemods", own.parent)
@@ -198,12 +206,12 @@ def test_an_assumption_that_the_question_does_not_settle_is_not_asked_about(tmp_
 
 @pytest.mark.parametrize(("answer", "arch"), [("", "amd64"), ("x86_64", "amd64"), (" ARM64 ", "arm64")])
 def test_answers(answer: str, arch: str, tmp_path: Path) -> None:
-    assert on_terminal(f"{answer}\nyes\n", "-C", make_app(tmp_path)).code == 0
+    assert on_terminal(f"{answer}\nyes\n", "-C", make_app(tmp_path), *ONLY).code == 0
     assert f"arch: {arch}\n" in (tmp_path / CONFIG).read_text().replace(" # never both", "")
 
 
 def test_no_answer_leaves_it_assumed_and_unwritten(tmp_path: Path) -> None:
-    shown = on_terminal("\x04\x04", "-C", make_app(tmp_path), "--color=never")
+    shown = on_terminal("\x04\x04", "-C", make_app(tmp_path), "--color=never", *ONLY)
     assert shown.code == 0
     assert "(1 assumed)" in shown.out
     assert shown.out.endswith(f"{WRITE} \nNothing written.\n")
@@ -233,19 +241,21 @@ BOTH_CONFIGS = {"config/deploy_eu.yml": FALSE.replace("shop", "shop-eu"), **ARM}
 def test_interactive(answers: str, written: set[str], code: int, tmp_path: Path) -> None:
     app = make_app(tmp_path, FALSE, BOTH_CONFIGS)
     before = read_app(app)
-    result = on_terminal(answers, "-C", app, "-i", "--color=never")
+    result = on_terminal(answers, "-C", app, "-i", "--color=never", *ONLY)
     after = read_app(app)
     assert {path for path in before if before[path] != after[path]} == written
     assert result.code == code
-    assert result.out.endswith(
-        f"Written: {len(written)} file{'s'[: len(written) != 1]}.\n" if written else "Nothing written.\n"
-    )
+    if written:
+        said = f"Written: {len(written)} file{'s'[: len(written) != 1]}.\n\nThen, for the servers"
+        assert said in result.out
+    else:
+        assert result.out.endswith("Nothing written.\n")
     assert (WRITE in result.out) == (answers.count("n") == 1 or answers.startswith("y\nn"))
 
 
 def test_what_is_declined_one_by_one_is_not_assumed(tmp_path: Path) -> None:
     files = {"config/deploy_eu.yml": FALSE.replace("shop", "shop-eu")}
-    result = on_terminal("\x04y\nn\ny\n", "-C", make_app(tmp_path, FALSE, files), "-i")
+    result = on_terminal("\x04y\nn\ny\n", "-C", make_app(tmp_path, FALSE, files), "-i", *ONLY)
     assert result.code == 3
     assert "not accepted" in result.out
 
@@ -319,7 +329,7 @@ def test_no_output_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 def test_whatever_the_locale(tmp_path: Path) -> None:
     app = make_app(tmp_path, FALSE.replace("never", "né"), ARM)
     for environment in ({"LC_ALL": "C"}, {"PYTHONIOENCODING": "ascii"}, {"PYTHONUTF8": "0", "LANG": "POSIX"}):
-        result = process("-C", app, "--dry-run", "--color=always", **environment)
+        result = process("-C", app, "--dry-run", "--color=always", *ONLY, **environment)
         assert result.code == 0
         assert "# né both" in result.out
 
@@ -330,7 +340,7 @@ def test_whatever_the_locale(tmp_path: Path) -> None:
 def test_on_a_real_terminal(tmp_path: Path) -> None:
     app = make_app(tmp_path, FALSE, ARM)
     ours, theirs = pty.openpty()
-    program = [sys.executable, "-m", "kamal_migrate", "-C", str(app)]
+    program = [sys.executable, "-m", "kamal_migrate", "-C", str(app), *ONLY]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(program, stdin=theirs, stdout=theirs, stderr=theirs, env=environment) as run:
         os.close(theirs)
@@ -367,7 +377,7 @@ LOADED = (
             ["--dry-run", "--color", "always"],
             ["typer", "yaml", "deepdiff", "rich"],
         ),
-        (KAMAL_2 + TRAEFIK, ["--dry-run"], ["typer", "yaml"]),
+        (KAMAL_2 + UNKNOWN, ["--dry-run"], ["typer", "yaml"]),
     ],
 )
 def test_only_what_is_used_is_loaded(
@@ -414,7 +424,7 @@ def test_ctrl_c_while_it_asks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(sys, "stdin", Stream())
     printed: list[str] = []
-    monkeypatch.setattr(cli, "_verbatim", printed.append)
+    monkeypatch.setattr(console, "verbatim", printed.append)
     with pytest.raises(KeyboardInterrupt):
-        cli._ask("Write? ")
+        console._ask("Write? ")
     assert printed == ["Write? ", "\nNothing written.\n"]

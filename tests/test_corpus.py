@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -11,10 +13,12 @@ import pytest
 
 from kamal_migrate.api import Options, Safety
 from kamal_migrate.catalog import builtin
+from kamal_migrate.checking import check
 from kamal_migrate.disk import read
 from kamal_migrate.engine import Plan, plan
-from kamal_migrate.project import InputError, Project
-from kamal_migrate.text import ordered
+from kamal_migrate.kamal.versions import NEWEST
+from kamal_migrate.project import InputError, Project, may_hold_secrets
+from kamal_migrate.text import Edit, ordered
 from tests.support import comments
 
 CORPUS = Path(os.environ.get("KAMAL_MIGRATE_CORPUS", ""))
@@ -46,6 +50,30 @@ def test_nothing_but_the_edits_moves(folder: Path) -> None:
         pytest.skip("the app has no Kamal config")
     made = plan(found, builtin(), Options())
     assert not plan(made.after, builtin(), Options()).changed
+    for path in (path for path in made.changed if path in found.mains):
+        before, after = found.files[path], made.after.files[path]
+        gone = Counter(comment for item in made.findings for file, comment in item.lost if file == path)
+        assert not comments(before) - comments(after) - gone, path
+        edits = [edit for item in made.findings if item.applied for edit in item.edits.get(path, ())]
+        rest = iter(after.splitlines())
+        assert all(line in rest for line in untouched(before, edits)), path
+
+
+def untouched(text: str, edits: list[Edit]) -> Iterator[str]:
+    """The lines of a text that no edit touches."""
+    start = 0
+    for line in text.splitlines(keepends=True):
+        if not any(edit.start < start + len(line) and start <= edit.end for edit in edits):
+            yield line.rstrip("\r\n")
+        start += len(line)
+
+
+@pytest.mark.parametrize("folder", LEGACY, ids=lambda folder: f"{folder.parent.name}-{folder.name}")
+def test_one_codemod_writes_its_edits_and_nothing_else(folder: Path) -> None:
+    found = project(folder)
+    if found is None:
+        pytest.skip("the app has no Kamal config")
+    made = plan(found, builtin(), Options(select=("builder",)))
     for path in made.changed:
         before, after = found.files[path], made.after.files[path]
         assert not comments(before) - comments(after), path
@@ -58,11 +86,16 @@ def test_nothing_but_the_edits_moves(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("folder", MODERN, ids=lambda folder: folder.name)
-def test_a_kamal_2_app_stays_as_it_is(folder: Path) -> None:
+def test_of_a_kamal_2_app_only_what_kamal_refuses_or_misses_is_written(folder: Path) -> None:
     found = project(folder)
     if found is None:
         pytest.skip("the app has no Kamal config")
-    assert not plan(found, builtin(), Options()).changed
+    made = plan(found, builtin(), Options())
+    refused, left = check(found, NEWEST).problems, check(made.after, NEWEST).problems
+    assert {problem.message for problem in left} <= {problem.message for problem in refused}
+    for path in made.changed:
+        said, becomes = found.files.get(path, ""), made.after.files[path]
+        assert refused or (may_hold_secrets(path) and becomes.startswith(said)), path
 
 
 def test_nearly_every_multiarch_is_rewritten() -> None:

@@ -17,8 +17,8 @@ import pytest
 
 from kamal_migrate import disk, transaction
 from kamal_migrate.disk import WriteError, read, write
-from kamal_migrate.transaction import NotReplaced, NotRestored, Stopped, replace_all
-from tests.commanding import ARM, CONFIG, FALSE, HEAD, KAMAL_2, command, make_app, on_terminal, read_app
+from kamal_migrate.transaction import Change, NotCarriedOut, NotRestored, Stopped, carry_out
+from tests.commanding import ARM, CONFIG, FALSE, HEAD, KAMAL_2, ONLY, command, make_app, on_terminal, read_app
 
 ROOT = Path(__file__).resolve().parent.parent
 THREE = {
@@ -174,6 +174,9 @@ def expect(app: Path, message: str) -> None:
 def test_without_permission(open_app: Path) -> None:
     app, config = open_app, open_app / CONFIG
     folder = config.parent
+    # Loads what nobody may be unable to load.
+    for arguments in (("--dry-run",), ("--diff",), ("--yes", "-c", "nowhere.yml")):
+        command("-C", app, *arguments)
 
     def run(message: str) -> None:
         as_nobody(lambda: expect(app, message))
@@ -230,7 +233,7 @@ def test_the_configs_asked_for_and_no_others(tmp_path: Path) -> None:
     assert configs(app, str(app / "a.yml"), "b.erb") == [("a.yml", ["x"]), ("b.erb", [])]
     assert configs(app, "../out/c.yml") == [("../out/c.yml", ["y"])]
     assert configs(app, str(tmp_path / "out/c.yml")) == [(f"{tmp_path}/out/c.yml", ["y"])]
-    assert command("-C", app, "-c", "b.erb", "--yes", "--arch", "amd64").code == 0
+    assert command("-C", app, "-c", "b.erb", "--yes", "--arch", "amd64", *ONLY).code == 0
     assert "multiarch" not in (app / "b.erb").read_text()
     assert (app / CONFIG).read_text() == FALSE
 
@@ -240,7 +243,7 @@ def test_a_linked_folder_of_configs(tmp_path: Path) -> None:
     (app / "config").rename(tmp_path / "real")
     (app / "config").symlink_to(tmp_path / "real")
     assert configs(app) == [(CONFIG, ["a", "b"])]
-    assert command("-C", app, "--yes").code == 0
+    assert command("-C", app, "--yes", *ONLY).code == 0
     assert (app / "config").is_symlink()
     assert "arch: arm64" in (tmp_path / "real/deploy.a.yml").read_text()
 
@@ -264,7 +267,7 @@ def test_mode_owner_links_and_times(app: Path) -> None:
     untouched = app / "Dockerfile"
     os.utime(untouched, (1, 1))
     before = config.stat()
-    assert command("-C", app, "--yes").code == 0
+    assert command("-C", app, "--yes", *ONLY).code == 0
     after = config.stat()
     assert (after.st_mode, after.st_uid, after.st_gid) == (before.st_mode, before.st_uid, before.st_gid)
     assert linked.is_symlink()
@@ -272,7 +275,7 @@ def test_mode_owner_links_and_times(app: Path) -> None:
     assert untouched.stat().st_mtime == 1
     assert not litter(app)
     times = {path: path.stat().st_mtime_ns for path in app.rglob("*")}
-    assert command("-C", app, "--yes").code == 0
+    assert command("-C", app, "--yes", *ONLY).code == 0
     assert times == {path: path.stat().st_mtime_ns for path in app.rglob("*")}
 
 
@@ -306,7 +309,7 @@ def test_without_hard_links_copies_are_put_back(app: Path, monkeypatch: pytest.M
 
 
 def test_what_cannot_be_put_back_is_named_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    files = {tmp_path / name: name.encode() for name in "ab"}
+    files = [tmp_path / name for name in "ab"]
     for path in files:
         path.write_text("old")
     real, calls = os.replace, [0]
@@ -319,7 +322,7 @@ def test_what_cannot_be_put_back_is_named_and_kept(tmp_path: Path, monkeypatch: 
 
     monkeypatch.setattr(os, "replace", replace)
     with pytest.raises(NotRestored) as error:
-        replace_all(files)
+        carry_out([Change(path, b"new", path) for path in files])
     kept = next(path for path in tmp_path.iterdir() if path.name in str(error.value) and path.suffix)
     assert kept.read_text() == "old"
     assert str(tmp_path / "a") in str(error.value)
@@ -344,7 +347,7 @@ def test_a_folder_that_cannot_be_synced_is_no_failure(app: Path, monkeypatch: py
         real(descriptor)
 
     monkeypatch.setattr(os, "fsync", no_folders)
-    assert command("-C", app, "--yes").code == 0
+    assert command("-C", app, "--yes", *ONLY).code == 0
 
 
 def test_every_file_is_synced_before_it_is_renamed(app: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -383,7 +386,7 @@ def test_a_file_that_changed_meanwhile_is_refused(
             config.mkdir()
         return "y\n"
 
-    monkeypatch.setattr("kamal_migrate.cli._ask", meanwhile)
+    monkeypatch.setattr("kamal_migrate.console._ask", meanwhile)
     result = on_terminal("", "-C", app)
     assert result.code == 2
     assert result.err == f"{name}: changed on disk since it was read; nothing written, run again\n"
@@ -425,7 +428,7 @@ def test_in_a_thread_signals_are_left_to_others(tmp_path: Path) -> None:
     file = tmp_path / "a"
     file.write_text("old")
     with ThreadPoolExecutor(1) as pool:
-        pool.submit(replace_all, {file: b"new"}).result()
+        pool.submit(carry_out, [Change(file, b"new", file)]).result()
     assert file.read_text() == "new"
 
 
@@ -446,7 +449,7 @@ def test_killed_in_the_middle_every_file_is_whole(after: int, app: Path, tmp_pat
         "dying('replace'); dying('fsync')\n"
         "cli.run(sys.argv[1:])\n"
     )
-    command_line = [sys.executable, "-c", code, "-C", str(app), "--yes"]
+    command_line = [sys.executable, "-c", code, "-C", str(app), "--yes", *ONLY]
     run = subprocess.run(command_line, cwd=ROOT, capture_output=True, check=False)
     assert run.returncode == -signal.SIGKILL, run.stderr
     assert litter(app)
@@ -454,7 +457,7 @@ def test_killed_in_the_middle_every_file_is_whole(after: int, app: Path, tmp_pat
     for path in litter(app):
         os.utime(app / "config" / path, (1, 1))
     done = make_app(tmp_path / "other", FALSE, THREE)
-    assert command("-C", done, "--yes").code == 0
+    assert command("-C", done, "--yes", *ONLY).code == 0
     assert all(now[path] in (before[path], data) for path, data in read_app(done).items())
     write(read(app), {CONFIG: FALSE})
     assert not litter(app)
@@ -467,12 +470,12 @@ def test_only_old_litter_of_its_own_is_taken_away(app: Path) -> None:
         os.utime(app / "config" / name, (1, 1))
     os.utime(app / "config" / names[2], (time.time(), time.time()))
     (app / "config/.kamal-migrate-aaaaaaaaaaaa.tmp").mkdir()
-    assert command("-C", app, "--yes").code == 0
+    assert command("-C", app, "--yes", *ONLY).code == 0
     assert sorted(litter(app)) == [".kamal-migrate-aaaaaaaaaaaa.tmp", names[2], names[1]]
 
 
 def test_errors_name_what_they_are_about(tmp_path: Path) -> None:
-    assert str(NotReplaced(tmp_path, "because")) == f"{tmp_path}: because"
+    assert str(NotCarriedOut(tmp_path, "because")) == f"{tmp_path}: because"
     assert Stopped(15).number == 15
     assert disk.MAX_BYTES == 1024 * 1024
 
@@ -505,7 +508,7 @@ def test_a_default_config_that_is_out_of_reach(tmp_path: Path, monkeypatch: pyte
 
 
 def test_a_restore_that_fails_says_so(app: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(disk, "replace_all", _raising(NotRestored({app / CONFIG: app / "backup"})))
+    monkeypatch.setattr(disk, "carry_out", _raising(NotRestored({app / CONFIG: app / "backup"})))
     assert command("-C", app, "--yes")[::2] == (
         2,
         f"could not be put back: {app / CONFIG} (as it was: {app}/backup)\n",

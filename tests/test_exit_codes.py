@@ -17,7 +17,8 @@ from tests.commanding import (
     FALSE,
     HEAD,
     KAMAL_2,
-    TRAEFIK,
+    ONLY,
+    UNKNOWN,
     Result,
     command,
     make_app,
@@ -37,14 +38,19 @@ class Outcome(NamedTuple):
     fault: Exception | None = None
 
 
+BROADCAST = "audit_broadcast_cmd: bin/notify\n"
 OUTCOMES = {
     "nothing to do": Outcome(KAMAL_2, False, 0),
-    "safe": Outcome(HEAD, True, 0),
-    "review": Outcome(FALSE, True, 0, dict(ARM)),
-    "assumed": Outcome(FALSE, True, 3),
-    "manual only": Outcome(KAMAL_2 + TRAEFIK, False, 3),
-    "a change and something manual": Outcome(HEAD + TRAEFIK, True, 3),
-    "suppressed": Outcome(FALSE.replace("never both", "kamal-migrate: ignore[builder] never both"), False, 0),
+    "safe": Outcome(HEAD, True, 0, {}, ONLY),
+    "review": Outcome(FALSE, True, 0, dict(ARM), ONLY),
+    "assumed": Outcome(FALSE, True, 3, {}, ONLY),
+    "manual only": Outcome(KAMAL_2 + UNKNOWN, False, 3),
+    "a change and something manual": Outcome(
+        HEAD + BROADCAST, True, 3, {}, (*ONLY, "--select", "obsolete-keys")
+    ),
+    "suppressed": Outcome(
+        FALSE.replace("never both", "kamal-migrate: ignore[builder] never both"), False, 0, {}, ONLY
+    ),
     "unreadable": Outcome("service: ä\n".encode("utf-16"), False, 2),
     "wrong usage": Outcome(HEAD, False, 2, {}, ("--to", "7")),
     "proof failure": Outcome(HEAD, False, 4, {}, (), ProofError(["config/deploy.yml: root['builder']"])),
@@ -122,12 +128,12 @@ def raising(error: Exception) -> Callable[..., None]:
 def test_dry_run_ends_with_the_code_of_the_real_run(outcome: str, tmp_path: Path) -> None:
     case = OUTCOMES[outcome]
     app = make_app(tmp_path, case.text, case.files)
-    assert command("-C", app, "--dry-run").code == command("-C", app, "--yes").code
+    assert command("-C", app, "--dry-run", *case.more).code == command("-C", app, "--yes", *case.more).code
 
 
 def test_what_is_held_back_counts_only_where_it_is_assumed(tmp_path: Path) -> None:
-    assert command("-C", make_app(tmp_path / "a"), "--safe-only", "--yes").code == 3
-    assert command("-C", make_app(tmp_path / "b", FALSE, ARM), "--safe-only", "--yes").code == 0
+    assert command("-C", make_app(tmp_path / "a"), "--safe-only", "--yes", *ONLY).code == 3
+    assert command("-C", make_app(tmp_path / "b", FALSE, ARM), "--safe-only", "--yes", *ONLY).code == 0
 
 
 def test_a_second_run_has_nothing_to_do(tmp_path: Path) -> None:
@@ -139,7 +145,7 @@ def test_a_second_run_has_nothing_to_do(tmp_path: Path) -> None:
 
 def test_ctrl_c_at_the_question_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     app = make_app(tmp_path, HEAD)
-    monkeypatch.setattr("kamal_migrate.cli._ask", raising_interrupt)
+    monkeypatch.setattr("kamal_migrate.console._ask", raising_interrupt)
     assert on_terminal("", "-C", app).code == 130
     assert (app / CONFIG).read_text() == HEAD
 

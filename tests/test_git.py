@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from kamal_migrate.git import uncommitted
+from kamal_migrate.git import ignored, prefix, uncommitted
 from kamal_migrate.memory import remember, wrote
-from tests.commanding import ARM, CONFIG, FALSE, HEAD, command, commit, git, make_app, on_terminal
+from tests.commanding import ARM, CONFIG, FALSE, HEAD, ONLY, command, commit, git, make_app, on_terminal
 
 REFUSED = f"{CONFIG}: not all of it is committed; nothing written. Commit it, or add --allow-dirty\n"
 DIRTY = FALSE + "# mine\n"
@@ -74,6 +74,30 @@ def test_names_that_git_could_misread(tmp_path: Path) -> None:
     assert uncommitted(dict.fromkeys(files, b"a: 2\n")) == set(files)
 
 
+NAMES = ["-rf", ":(top)x", ":!x", "a b", "né", 'q"', "tab\t", "new\nline", "*", "caf\udce9"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_ignored_names_that_git_could_misread(name: str, tmp_path: Path) -> None:
+    commit(make_app(tmp_path))
+    (tmp_path / ".gitignore").write_text("secret\n")
+    assert ignored(tmp_path, [f"{name}/secret", f"{name}/public", name]) == {f"{name}/secret"}
+    assert ignored(tmp_path, [name]) == set()
+    assert ignored(tmp_path, []) == set()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_path_of_a_folder_in_its_repository(name: str, tmp_path: Path) -> None:
+    folder = tmp_path / name / "shop"
+    folder.mkdir(parents=True)
+    assert prefix(folder) == ""
+    git(tmp_path, "init", "-q")
+    assert prefix(folder) == f"{name}/shop/"
+    assert prefix(tmp_path) == ""
+    (tmp_path / "link").symlink_to(folder)
+    assert prefix(tmp_path / "link") == f"{name}/shop/"
+
+
 def test_sha256_repositories(tmp_path: Path) -> None:
     app = make_app(tmp_path)
     git(app, "init", "-q", "--object-format=sha256")
@@ -101,7 +125,7 @@ def test_through_a_link_the_file_itself_counts(tmp_path: Path) -> None:
     (app / CONFIG).unlink()
     (app / CONFIG).symlink_to("../shared/deploy.yml")
     commit(app)
-    assert command("-C", app, "--yes", "--arch", "amd64").code == 0
+    assert command("-C", app, "--yes", "--arch", "amd64", *ONLY).code == 0
     git(app, "checkout", "-q", ".")
     (app / "shared/deploy.yml").write_text(DIRTY)
     assert command("-C", app, "--yes").err == REFUSED
@@ -133,13 +157,13 @@ def test_with_yes_changes_are_refused(app: Path) -> None:
     assert (result.code, result.err) == (2, REFUSED)
     assert (app / CONFIG).read_text() == DIRTY
     assert command("-C", app, "--dry-run", "--yes").code == 2
-    assert command("-C", app, "--dry-run").code == 0
-    assert command("-C", app, "--yes", "--allow-dirty").code == 0
+    assert command("-C", app, "--dry-run", *ONLY).code == 0
+    assert command("-C", app, "--yes", "--allow-dirty", *ONLY).code == 0
 
 
 def test_on_a_terminal_one_line_says_so(app: Path) -> None:
     (app / CONFIG).write_text(DIRTY)
-    result = on_terminal("y\n", "-C", app, "--color", "never")
+    result = on_terminal("y\n", "-C", app, "--color", "never", *ONLY)
     assert result.code == 0
     assert f"\nUncommitted changes in {CONFIG}\n" in result.out
     assert "# mine" in (app / CONFIG).read_text()
@@ -152,7 +176,7 @@ def test_what_this_tool_wrote_last_is_no_change_of_yours(tmp_path: Path) -> None
     mine = app.resolve() / CONFIG
     assert command("-C", app, "--yes").err == REFUSED
     remember({mine: mine.read_bytes()})
-    assert command("-C", app, "--yes", "--arch", "amd64").code == 0
+    assert command("-C", app, "--yes", "--arch", "amd64", *ONLY).code == 0
     assert dirty(app)
     (app / CONFIG).write_text(HEAD + "builder: {multiarch: false}\n")
     assert command("-C", app, "--yes").err == REFUSED
@@ -169,7 +193,7 @@ def test_a_memory_that_is_broken_remembers_nothing(
         file.mkdir()
     else:
         file.write_text(content)
-    assert command("-C", app, "--yes").code == 0
+    assert command("-C", app, "--yes", *ONLY).code == 0
     assert wrote((app / CONFIG).resolve(), (app / CONFIG).read_bytes()) == (content is not None)
 
 
@@ -230,9 +254,14 @@ def partial(app: Path, program: str) -> None:
 TRAPS: dict[str, Callable[[Path, str], None]] = {
     **{
         key: configured(key)
-        for key in ("core.fsmonitor", "core.pager", "pager.ls-tree", "core.editor", "core.sshCommand")
+        for key in (
+            *("core.fsmonitor", "core.pager", "core.editor", "core.sshCommand", "core.askPass"),
+            *("pager.ls-tree", "pager.check-ignore", "pager.rev-parse"),
+        )
     },
-    "aliases": configured("alias.ls-tree", "!"),
+    **{
+        f"alias {name}": configured(f"alias.{name}", "!") for name in ("ls-tree", "check-ignore", "rev-parse")
+    },
     "hooks": hooked,
     "filters": filtered,
     "partial clone": partial,
@@ -242,9 +271,12 @@ TRAPS: dict[str, Callable[[Path, str], None]] = {
 @pytest.mark.parametrize("trap", TRAPS)
 def test_nothing_of_the_repository_is_executed(trap: str, app: Path) -> None:
     marker, program = touching(app)
+    (app / ".env").write_text("A=1\n")
     TRAPS[trap](app, program)
     (app / CONFIG).write_text(DIRTY)
     command("-C", app, "--yes", "--arch", "amd64")
+    ignored(app, [".env"])
+    prefix(app / "config")
     assert not marker.exists()
 
 

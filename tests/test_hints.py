@@ -66,19 +66,25 @@ def test_an_empty_config_is_none() -> None:
         planned("# nothing yet\n")
 
 
-def test_secrets_are_seen_but_never_read(tmp_path: Path) -> None:
-    app(tmp_path, {"config/deploy.yml": LEGACY, ".kamal/secrets": "TOKEN=do-not-read\n"})
-    project = read(tmp_path).project
-    assert project.files[".kamal/secrets"] == ""
-    assert not any(".kamal/secrets" in note for note in plan(project, builtin(), Options()).notes)
-    assert any(".kamal/secrets" in note for note in planned(LEGACY).notes)
+def test_of_secrets_the_names_are_read_and_the_values_never_shown(tmp_path: Path) -> None:
+    app(tmp_path, {"config/deploy.yml": LEGACY, ".kamal/secrets": "TOKEN=do-not-show\n"})
+    made = plan(read(tmp_path).project, builtin(), Options())
+    assert not any(item.finding.id.startswith("secrets/") for item in made.findings)
+    assert any(item.finding.id == "secrets/file" for item in planned(LEGACY).findings)
+    for arguments in (("--dry-run",), ("--dry-run", "--format", "json"), ("--diff",)):
+        result = command("-C", tmp_path, *arguments)
+        assert result.out
+        assert "do-not-show" not in result.out + result.err
 
 
-@pytest.mark.parametrize(("port", "said"), [("3000", "Dockerfile:2 exposes 3000"), ("80", "")])
-def test_the_port_that_the_image_exposes_is_named(port: str, said: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("port", "said"), [("3000", [True]), ("80", [])])
+def test_the_port_that_the_image_exposes_is_named(port: str, said: list[bool], tmp_path: Path) -> None:
+    """Port 80 is where Kamal 2 sends requests anyhow."""
     app(tmp_path, {"config/deploy.yml": LEGACY, "Dockerfile": f"FROM ruby\nEXPOSE {port}\n"})
-    notes = [n for n in plan(read(tmp_path).project, builtin(), Options()).notes if "port 80" in n]
-    assert [said in note for note in notes] == ([True] if said else [])
+    made = plan(read(tmp_path).project, builtin(), Options())
+    found = [item.finding for item in made.findings if item.finding.id == "proxy/app-port"]
+    assert [finding.evidence == f"port {port}: Dockerfile:2" for finding in found] == said
+    assert (f"app_port: {port}\n" in made.after.files["config/deploy.yml"]) == bool(said)
 
 
 def test_each_app_of_a_folder_has_its_own_version(tmp_path: Path) -> None:

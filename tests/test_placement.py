@@ -95,7 +95,7 @@ def test_a_cache_is_pushed_down_when_only_one_destination_has_none() -> None:
 
 
 def test_what_every_view_wants_goes_into_the_base_once() -> None:
-    made = planned("", "")
+    made = planned("", "", select=("builder",))
     assert made.changed == ("config/deploy.yml",)
     assert made.after.files["config/deploy.yml"].endswith("builder:\n  arch: [amd64, arm64]\n")
 

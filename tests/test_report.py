@@ -17,18 +17,20 @@ from tests.commanding import (
     FALSE,
     HEAD,
     KAMAL_2,
+    ONLY,
     QUESTION,
-    TRAEFIK,
     command,
     make_app,
     on_terminal,
 )
 
 SCHEMA = json.loads((Path(terminal.__file__).parent / "schema.json").read_text(encoding="utf-8"))
+# What is left for hands, in a Kamal 1 config too.
+AUDIT = "audit_broadcast_cmd: bin/notify\n"
 GROUPED = {
-    "config/deploy.a.yml": TRAEFIK,
-    "config/deploy.b.yml": TRAEFIK,
-    "config/deploy.with-a-very-long-name-of-a-destination.yml": "healthcheck: {path: /up}\n",
+    "config/deploy.a.yml": AUDIT,
+    "config/deploy.b.yml": AUDIT,
+    "config/deploy.with-a-very-long-name-of-a-destination.yml": AUDIT,
 }
 
 
@@ -67,7 +69,7 @@ def test_the_schema_is_one_and_closed() -> None:
         (FALSE, ARM, ["--yes"]),
         (FALSE, ARM, ["--safe-only", "--yes"]),
         (FALSE, {}, ["--from", "1.8", "--to", "1.9", "--dry-run"]),
-        (HEAD + TRAEFIK, GROUPED, ["--dry-run"]),
+        (HEAD + AUDIT, GROUPED, ["--dry-run"]),
         (FALSE + "# kamal-migrate: ignore[proxy]\n", ARM, ["--dry-run"]),
         (FALSE.replace("builder:", "builder: # why\n  # not"), ARM, ["--dry-run", "--preserve"]),
         (HEAD + 'builder: {multiarch: <%= "\x1b[31m" %>}\nlabels: {é: "\u202e"}\n', {}, ["--dry-run"]),
@@ -97,18 +99,71 @@ def preview(app: Path, *arguments: str) -> str:
 
 
 def test_the_preview(tmp_path: Path) -> None:
-    app = make_app(
-        tmp_path / "shop", FALSE + TRAEFIK, {"config/deploy.eu.yml": TRAEFIK, "Gemfile.lock": LOCK}
-    )
+    app = make_app(tmp_path / "shop", FALSE + AUDIT, {"config/deploy.eu.yml": AUDIT, "Gemfile.lock": LOCK})
     text = preview(app)
     assert text.startswith("shop: config/deploy.yml with eu · Kamal 1.8.3 (Gemfile.lock) → 2.12\n\n")
     assert "\nconfig/deploy.yml\n  builder/multiarch · assumed\n" in text
     assert "    -  multiarch: false # never both\n    +  arch: amd64 # never both\n" in text
-    assert "\nWhat changes for the deployment\n  built for " in text
-    assert "\nLeft for you\n  config/deploy.yml:11    Kamal 2.12 has no" in text
+    assert "\n.kamal/secrets-common (new)\n  secrets/file · review\n" in text
+    assert "    +KAMAL_REGISTRY_PASSWORD=$KAMAL_REGISTRY_PASSWORD\n" in text
+    assert "\nWhat changes for the deployment\n  role web: " in text
+    assert "\n  image: built for                          the machine that runs kamal →\n" in text
+    assert "\nLeft for you\n  config/deploy.yml:11    hooks took the place of" in text
     assert "\n  config/deploy.eu.yml:1  " in text
-    assert "\n1 file, 1 change (1 assumed), 2 left for you. Nothing written.\n" in text
-    assert text.endswith("The whole story: kamal-migrate explain builder\n")
+    assert "Kamal passes them empty:\n  KAMAL_REGISTRY_PASSWORD " in text
+    assert "\n2 files, 3 changes (1 to review, 2 assumed), 2 left for you. Nothing written.\n" in text
+    assert text.endswith(
+        "The whole story: kamal-migrate explain builder\nThen, for the servers: kamal-migrate steps\n"
+    )
+
+
+STEPS = "\n\nThen, for the servers (all of it: kamal-migrate steps)\n"
+
+
+def test_after_writing_come_the_steps_of_the_app(tmp_path: Path) -> None:
+    app = make_app(tmp_path, FALSE + AUDIT, {"config/deploy.eu.yml": AUDIT, "Gemfile.lock": LOCK})
+    assert STEPS not in command("-C", app, "--dry-run").out
+    _, heading, steps = command("-C", app, "--yes").out.partition(STEPS)
+    assert heading
+    lines = steps.splitlines()
+    assert len(lines) < 8
+    assert [line[:5] for line in lines] == [f"  {count}. " for count in range(1, len(lines) + 1)]
+    assert "1.9" in lines[0]
+    assert "kamal upgrade (each destination)" in steps
+    again = command("-C", app, "--yes").out
+    assert "for the servers" not in again
+
+
+@pytest.mark.parametrize(
+    ("text", "arguments"),
+    [
+        (KAMAL_2.replace("arch: amd64", "arch: amd64\n  args: {A: 1}"), ()),
+        (FALSE, ("--to", "1.9")),
+        (KAMAL_2 + "boot: {limit: }\n", ()),
+        (KAMAL_2 + "boot: {limit: }\n", ("--from", "2.1")),
+        (FALSE, ("--format", "json")),
+        (FALSE, ("--diff",)),
+    ],
+)
+@pytest.mark.parametrize("mode", ["--dry-run", "--yes"])
+def test_no_steps_where_no_app_leaves_kamal_1(
+    mode: str, text: str, arguments: tuple[str, ...], tmp_path: Path
+) -> None:
+    way = [] if "--diff" in arguments else [mode]
+    result = command("-C", make_app(tmp_path, text), *way, *arguments)
+    assert result.code in (0, 3), result.err
+    assert "for the servers" not in result.out
+
+
+def test_no_steps_for_one_who_says_no(tmp_path: Path) -> None:
+    text = on_terminal("amd64\nn\n", "-C", make_app(tmp_path), "--color", "never").out
+    assert text.endswith("Nothing written.\n")
+
+
+def test_an_app_that_is_said_to_come_from_kamal_1_gets_its_steps(tmp_path: Path) -> None:
+    text = KAMAL_2 + "boot: {limit: }\n"
+    app = make_app(tmp_path, text)
+    assert STEPS in command("-C", app, "--from", "1.9", "--yes").out
 
 
 LOCK = "GEM\n  specs:\n    kamal (1.8.3)\n"
@@ -122,12 +177,12 @@ def test_a_reason_is_given_once(tmp_path: Path) -> None:
 
 
 def test_long_places_stand_alone(tmp_path: Path) -> None:
-    text = preview(make_app(tmp_path, HEAD + TRAEFIK, GROUPED))
+    text = preview(make_app(tmp_path, HEAD + AUDIT, GROUPED))
     assert "\n  config/deploy.with-a-very-long-name-of-a-destination.yml:1\n      " in text
 
 
 def test_what_is_held_back_is_said(tmp_path: Path) -> None:
-    text = preview(make_app(tmp_path, FALSE, ARM), "--safe-only")
+    text = preview(make_app(tmp_path, FALSE, ARM), "--safe-only", *ONLY)
     assert (
         "\nNot done\n  config/deploy.yml:10  builder/multiarch · review: held back by --safe-only\n" in text
     )
@@ -139,9 +194,10 @@ def test_what_is_held_back_is_said(tmp_path: Path) -> None:
     [
         (KAMAL_2, [], "already explicit for Kamal 2.12"),
         (KAMAL_2, ["--to", "2.0"], "already explicit for Kamal 2.0"),
-        (HEAD, ["--ignore", "builder"], "nothing to do for Kamal 2.12 in what is selected"),
+        (HEAD, ["--select", "timeouts"], "nothing to do for Kamal 2.12 in what is selected"),
+        (KAMAL_2, ["--ignore", "builder"], "nothing to do for Kamal 2.12 in what is selected"),
         (
-            FALSE.replace("never", "kamal-migrate: ignore[builder]"),
+            KAMAL_2 + "frobnicate: 1 # kamal-migrate: ignore[strict-types]\n",
             [],
             "nothing to do for Kamal 2.12 but what the files say to ignore",
         ),
@@ -165,13 +221,13 @@ def test_comments_that_go_are_shown(tmp_path: Path) -> None:
 
 def test_the_question_comes_after_its_reason_and_before_the_preview(tmp_path: Path) -> None:
     app = make_app(tmp_path)
-    text = on_terminal("x86\naarch64\ny\n", "-C", app, "--color", "never").out
+    text = on_terminal("x86\naarch64\ny\n", "-C", app, "--color", "never", *ONLY).out
     assert text.count(QUESTION) == 2
     assert (
         text.index("nothing says what the servers run") < text.index(QUESTION) < text.index("+  arch: arm64")
     )
     assert text.index("arm64: your answer") < text.index("Write? [y/N]")
-    assert text.endswith("1 file, 1 change (1 to review). Write? [y/N] Written: 1 file.\n")
+    assert "\n1 file, 1 change (1 to review). Write? [y/N] Written: 1 file.\n\nThen, for" in text
     assert "arch: arm64" in (app / CONFIG).read_text()
 
 

@@ -101,7 +101,7 @@ def test_rule_7_comments_inside_go_and_those_above_that_name_the_key_and_all_are
 def test_rule_7_a_comment_above_that_names_the_key_goes_at_the_root_as_well() -> None:
     doc = YamlDoc("k2: 1\n\n# c1. Sets up k1.\nk1: 1\n")
     change = doc.at("k1").delete()
-    assert check(doc, change, {"k1"}) == "k2: 1\n\n"
+    assert check(doc, change, {"k1"}) == "k2: 1\n"
     assert lost(change) == ["# c1. Sets up k1."]
 
 

@@ -3,55 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
-from kamal_migrate.api import Come, Finding, Fix, Options, Path, View
+from kamal_migrate.api import MOVED, Come, Finding, Fix, Options, Path, View
 from kamal_migrate.catalog import Loaded
 from kamal_migrate.engine.editing import LayerEdits, check_branches, edits_of
 from kamal_migrate.engine.groups import Group, reason_of, refused
 from kamal_migrate.engine.placement import Placement, Unplaceable, Wants, place, value_of
 from kamal_migrate.engine.planned import Planned, locations
+from kamal_migrate.engine.state import State
 from kamal_migrate.kamal.loading import Layer, LayerKey, merged
 from kamal_migrate.text import Edit, OverlapError, ordered
 from kamal_migrate.yamldoc import Data, Refusal
 from kamal_migrate.yamldoc import data as typed
 
-
-@dataclass
-class State:
-    """What has been accepted so far, for one config."""
-
-    views: list[View]
-    layers: dict[LayerKey, Layer]
-    intended: dict[LayerKey, Data]
-    expected: list[Data]
-    edits: dict[str, list[Edit]] = field(default_factory=dict)
-
-    def take(self, settled: Settled) -> None:
-        """Take in what was accepted."""
-        self.intended.update({key: layer_edits.intended for key, layer_edits in settled.done.items()})
-        self.expected = settled.expected
-        for path, new in settled.edits.items():
-            self.edits.setdefault(path, []).extend(new)
-
-
 Failures = list[tuple[Group, Unplaceable | Refusal]]
 
 
 def accept(groups: list[Group], state: State, options: Options) -> list[Planned]:
-    """Accept what can be placed of a codemod's findings, each whole or not at all; the rest is for hands."""
-    kept, failed = groups, Failures()
-    settled: Settled | None = None
-    try:
-        settled = _placed(groups, state, options)
-    except (Unplaceable, Refusal):
-        kept, settled, failed = _one_by_one(groups, state, options)
-    if settled:
-        state.take(settled)
+    """Accept what can be placed of a codemod's findings, each whole or not at all; the rest is for hands.
+
+    What does not fit beside the others is tried again on what these leave, as a second run would.
+    """
     order = {id(group): place for place, group in enumerate(groups)}
-    done = [(group, _planned(group, kept, settled)) for group in kept if settled]
-    by_hand = [(group, refused(group, error)) for group, error in failed]
-    return [item for _, item in sorted([*done, *by_hand], key=lambda row: order[id(row[0])])]
+    items: list[tuple[Group, Planned]] = []
+    waiting = groups
+    while waiting:
+        kept, settled, failed = _fitting(waiting, state, options)
+        if not settled:
+            items += [(group, refused(group, error)) for group, error in failed]
+            break
+        items += [(group, _planned(group, kept, settled, state)) for group in kept]
+        state.take(settled.edits, {key: row.intended for key, row in settled.done.items()}, settled.expected)
+        waiting = [group for group, _ in failed]
+    return [item for _, item in sorted(items, key=lambda row: order[id(row[0])])]
+
+
+def _fitting(
+    groups: list[Group], state: State, options: Options
+) -> tuple[list[Group], Settled | None, Failures]:
+    """All findings, where they can be placed together; else as many as fit."""
+    try:
+        return groups, _placed(groups, state, options), Failures()
+    except (Unplaceable, Refusal):
+        return _one_by_one(groups, state, options)
 
 
 def _one_by_one(
@@ -77,30 +73,50 @@ def _one_by_one(
 def _placed(groups: list[Group], state: State, options: Options) -> Settled:
     """Place findings together. Raises `Unplaceable` or `Refusal`.
 
-    Where they cannot be placed with all they want, they are placed without what may be left out.
+    Where they cannot be placed with all they want, they are placed without what may be left out, or where
+    what comes from another mapping comes as if from nothing.
     """
-    wants = _together(groups)
+    wants = _together(groups, state)
     try:
         return _settle(wants, groups[0].codemod, state, options)
     except (Unplaceable, Refusal) as error:
-        needed = [(view, finding and _needed(finding)) for view, finding in wants]
-        if needed == wants:
-            raise
-        settled = _settle(needed, groups[0].codemod, state, options)
-        return replace(settled, left_out=tuple(_optional(wants)), reason=reason_of(error))
+        for change in (_needed, _unsourced):
+            other = [(view, finding and change(finding)) for view, finding in wants]
+            if other == wants:
+                continue
+            with suppress(Unplaceable, Refusal):
+                settled = _settle(other, groups[0].codemod, state, options)
+                left_out = tuple(_optional(wants)) if change is _needed else settled.left_out
+                return replace(settled, left_out=left_out, reason=reason_of(error))
+        raise
 
 
-def _together(groups: list[Group]) -> Wants:
+def _together(groups: list[Group], state: State) -> Wants:
     """What each view wants of several findings at once."""
-    rows = []
-    for said in zip(*(group.wants for group in groups), strict=True):
+    rows: list[tuple[View, Finding | None]] = []
+    for view, *said in zip(state.views, *(group.wants for group in groups), strict=True):
         findings = [finding for _, finding in said if finding]
         fixes = [finding.fix for finding in findings if finding.fix]
         goes = tuple(dict.fromkeys(path for fix in fixes for path in fix.goes))
         comes = tuple({come.path: come for fix in fixes for come in fix.comes}.values())
         whole = replace(findings[0], fix=Fix(goes, comes)) if findings else None
-        rows.append((said[0][0], whole))
+        rows.append((view, whole))
     return rows
+
+
+def _unsourced(finding: Finding) -> Finding:
+    """The finding with what comes from another mapping as if it came from nothing, in the base if need be."""
+    fix = finding.fix or Fix()
+    comes = tuple(
+        replace(come, source=None) if come.value is not MOVED and come.source and _crosses(come) else come
+        for come in fix.comes
+    )
+    return replace(finding, fix=replace(fix, comes=comes))
+
+
+def _crosses(come: Come) -> bool:
+    source = come.source or ()
+    return come.path[:-1] not in (source[:-1], source[:-2])
 
 
 def _needed(finding: Finding) -> Finding:
@@ -139,7 +155,7 @@ def _settle(wants: Wants, codemod: Loaded, state: State, options: Options) -> Se
     expected = _expected(wants, placement, state)
     _simulate(done, state, expected)
     alone = {key.path: ops.alone for key, ops in placement.operations.items() if ops.alone}
-    return Settled(done, expected, _collect(done, state), placement.left_out, alone)
+    return Settled(done, expected, _collect(done), placement.left_out, alone)
 
 
 def _owners(keys: set[Path], groups: list[Group]) -> list[Group]:
@@ -149,8 +165,8 @@ def _owners(keys: set[Path], groups: list[Group]) -> list[Group]:
     return exact or above[:1] or groups[:1]
 
 
-def _planned(group: Group, groups: list[Group], settled: Settled) -> Planned:
-    """A finding that was placed, with the edits that its keys gave rise to."""
+def _planned(group: Group, groups: list[Group], settled: Settled, state: State) -> Planned:
+    """A finding that was placed, with the edits that its keys gave rise to, where they stand at first."""
     edits: dict[str, dict[Edit, None]] = {}
     lost: dict[tuple[str, str], None] = {}
     for key, layer_edits in settled.done.items():
@@ -160,7 +176,7 @@ def _planned(group: Group, groups: list[Group], settled: Settled) -> Planned:
                 lost |= dict.fromkeys((key.path, comment.text) for comment in change.lost)
     out = [_left_out(v, come, settled.reason) for v, come in settled.left_out if come.path in group.keys]
     finding = replace(group.finding, notes=tuple(dict.fromkeys([*group.finding.notes, *out])))
-    by_file = {path: tuple(found) for path, found in edits.items()}
+    by_file = {path: tuple(state.origins(path, found)) for path, found in edits.items()}
     said = settled.alone | _said(group)
     return Planned(finding, locations(group.said), group.titles, by_file, tuple(lost), said=said)
 
@@ -218,19 +234,15 @@ def _why_not(view: View) -> str:
     return f"{view.title} would not come out right: one of its files overrides a part of it"
 
 
-def _collect(done: dict[LayerKey, LayerEdits], state: State) -> dict[str, tuple[Edit, ...]]:
+def _collect(done: dict[LayerKey, LayerEdits]) -> dict[str, tuple[Edit, ...]]:
     """The edits by file; those that several branches want alike are one. Raises `Unplaceable`."""
     edits: dict[str, list[Edit]] = {}
     for key, layer_edits in done.items():
         known = edits.setdefault(key.path, [])
         known += [edit for edit in layer_edits.edits if edit not in known]
-    for path, new in edits.items():
-        _check_overlap([*state.edits.get(path, []), *new])
+    for new in edits.values():
+        try:
+            ordered(new)
+        except OverlapError as error:
+            raise Unplaceable("two changes touch the same line") from error
     return {path: tuple(new) for path, new in edits.items()}
-
-
-def _check_overlap(edits: list[Edit]) -> None:
-    try:
-        ordered(edits)
-    except OverlapError as error:
-        raise Unplaceable("another change touches the same line; run again after it") from error

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from kamal_migrate.engine.carrying import Comments, carry, claimed
 from kamal_migrate.engine.placement import Operations
 from kamal_migrate.erb import Region
 from kamal_migrate.kamal.loading import Layer, LayerKey
 from kamal_migrate.text import Edit, Span, line_end, line_start
 from kamal_migrate.yamldoc import Change, Data, Path, Refusal, YamlDoc
 from kamal_migrate.yamldoc import data as typed
-from kamal_migrate.yamldoc.data import EMPTY_MAP
+from kamal_migrate.yamldoc.data import EMPTY_MAP, NULL
 
 Changes = list[tuple[set[Path], Change]]
 
@@ -33,9 +35,10 @@ class LayerEdits:
 def edits_of(ops: Operations, *, keep_comments: bool) -> LayerEdits:
     """Carry operations out on one file. Raises `Refusal`."""
     doc, data = ops.layer.doc, ops.data
+    moves = carry(ops)
     goes = set(ops.goes)
     _take_places(ops)
-    replaced, inserted = _replaced(doc, ops), _inserted(doc, ops)
+    replaced = _replaced(doc, ops)
     deleted: Changes = [
         (
             {path, *(key for key in goes if key[: len(path)] == path)},
@@ -43,6 +46,10 @@ def edits_of(ops: Operations, *, keep_comments: bool) -> LayerEdits:
         )
         for path, successor in ops.goes.items()
     ]
+    deleted = _abutting(doc.text, deleted)
+    comments = claimed(doc, [lost for _, change in deleted for lost in change.lost], moves)
+    inserted = _inserted(doc, ops, comments)
+    deleted = [(keys, _keeping(change, inserted, comments)) for keys, change in deleted]
     taken = [edit for _, change in [*replaced, *deleted] for edit in change.edits]
     inserted = [(keys, _aside(doc.text, change, taken)) for keys, change in inserted]
     changes = [*replaced, *inserted, *deleted]
@@ -52,6 +59,35 @@ def edits_of(ops: Operations, *, keep_comments: bool) -> LayerEdits:
     return LayerEdits(ops.layer, changes, data)
 
 
+_BEFORE = re.compile(r",[ \t]*\Z")
+
+
+def _abutting(text: str, deleted: Changes) -> Changes:
+    """Deletions within brackets: two at the end both want the comma between, and one before them goes too."""
+    pure = [edit for _, change in deleted for edit in change.edits if not edit.text]
+    edits = sorted(pure, key=lambda edit: edit.start)
+    new: dict[Edit, Edit] = {}
+    run: list[Edit] = []
+    for edit in edits:
+        run = [*run, edit] if run and run[-1].end >= edit.start else [edit]
+        last = run[-2] if len(run) > 1 else edit
+        comma = _BEFORE.search(text, 0, run[0].start)
+        if edit.start < last.end <= edit.end and not text[edit.start : last.end].strip(", \t") and comma:
+            new[edit] = edit._replace(start=last.end)
+            new[run[0]] = run[0]._replace(start=comma.start())
+    return [
+        (keys, replace(change, edits=tuple(new.get(edit, edit) for edit in change.edits)))
+        for keys, change in deleted
+    ]
+
+
+def _keeping(change: Change, inserted: Changes, comments: Comments) -> Change:
+    """A deletion without the comments that an insertion carries along."""
+    written = [edit.text for _, other in inserted for edit in other.edits]
+    kept = {c for found in comments.values() for c in found if any(c.text in text for text in written)}
+    return replace(change, lost=tuple(comment for comment in change.lost if comment not in kept))
+
+
 def _aside(text: str, change: Change, taken: list[Edit]) -> Change:
     """An insertion that would stand in lines that go stands above them. Raises `Refusal` within braces."""
     return replace(change, edits=tuple(_above(text, edit, taken) for edit in change.edits))
@@ -59,12 +95,23 @@ def _aside(text: str, change: Change, taken: list[Edit]) -> Change:
 
 def _above(text: str, edit: Edit, taken: list[Edit]) -> Edit:
     lines = [gone for gone in taken if _of_lines(text, gone)]
-    while gone := next((t for t in lines if t.start and t.start < edit.start < t.end), None):
+    while gone := next((t for t in lines if t.start < edit.start < t.end), None):
         if "\n" not in edit.text:
             raise Refusal("what stands beside it goes", gone.start)
-        offset = line_end(text, line_start(text, gone.start - 1))
-        edit = Edit(offset, offset, edit.text)
+        if not gone.start:
+            newline = "\r\n" if edit.text.startswith("\r\n") else "\n"
+            return Edit(gone.end, gone.end, edit.text.strip("\r\n") + newline)
+        start = line_start(text, gone.start - 1)
+        offset = line_end(text, start)
+        apart = text[start:offset].strip() and not text.startswith("#", start)
+        edit = Edit(offset, offset, edit.text if apart else _joined(edit.text))
     return edit
+
+
+def _joined(text: str) -> str:
+    """New lines without the blank one that would set them apart."""
+    newline = "\r\n" if text.startswith("\r\n") else "\n"
+    return text.removeprefix(newline) if text.startswith(newline * 2) else text
 
 
 def _of_lines(text: str, edit: Edit) -> bool:
@@ -77,6 +124,21 @@ def _take_places(ops: Operations) -> None:
     holders = {path[:length] for path in ops.goes for length in range(1, len(path))}
     for holder in sorted(holders, key=len, reverse=True):
         _empty(ops, holder)
+    _keep_a_key(ops)
+
+
+def _keep_a_key(ops: Operations) -> None:
+    """Where all keys of a file go, the first mapping that comes takes the place of one."""
+    root = ops.layer.doc.data
+    own = [(typed.name(key),) for key, _ in root.value] if root.kind == "map" else []
+    if not ops.comes or not set(own) <= ops.goes.keys():
+        return
+    name, value = ops.comes[0][0][0], NULL
+    for row in [row for row in ops.comes if row[0][0] == name]:
+        value = typed.put(value, row[0][1:], row[1])
+        ops.comes.remove(row)
+    del ops.goes[own[0]]
+    ops.replaces[own[0]] = ((name,), value)
 
 
 def _empty(ops: Operations, holder: Path) -> None:
@@ -145,10 +207,11 @@ def _unwrapped(doc: YamlDoc, ops: Operations, holder: Path, moves: Moves) -> Cha
     return [*changes, *deleted, ({(*holder, old) for old in moves}, replace(change, edits=tuple(kept)))]
 
 
-def _inserted(doc: YamlDoc, ops: Operations) -> Changes:
+def _inserted(doc: YamlDoc, ops: Operations, comments: Comments) -> Changes:
     """One insertion for each mapping: what is missing on the way to a key is made with it."""
     pairs: dict[Path, Data] = {}
     keys: dict[Path, set[Path]] = {}
+    above: dict[Path, dict[Path, list[str]]] = {}
     for path, value, _ in ops.comes:
         holder = path[:-1]
         while holder and typed.get(doc.data, holder) is None:
@@ -159,18 +222,21 @@ def _inserted(doc: YamlDoc, ops: Operations) -> Changes:
             )
         keys.setdefault(holder, set()).add(path)
         pairs[holder] = typed.put(pairs.get(holder, EMPTY_MAP), path[len(holder) :], value)
+        texts = [comment.text for comment in comments.get(path, ())]
+        above.setdefault(holder, {}).setdefault(path[len(holder) :], []).extend(texts)
     return [
-        (keys[holder], doc.at(*holder).insert(data, after=_neighbour(ops, holder)))
-        for holder, data in pairs.items()
+        (keys[holder], doc.at(*holder).insert(data, _neighbour(ops, holder), above[holder]))
+        for holder, data in sorted(pairs.items(), key=lambda pair: -len(pair[0]))
     ]
 
 
 def _neighbour(ops: Operations, holder: Path) -> str | None:
-    """The key that an insertion follows: the one that is replaced, or unwrapped, in the same mapping."""
+    """The key that an insertion follows: one that is replaced, or unwrapped, or that it comes from."""
     level = len(holder)
-    return next(
-        (str(source[level]) for source, (path, _) in ops.replaces.items() if path[:-1] == holder), None
-    )
+    replaced = [str(source[level]) for source, (path, _) in ops.replaces.items() if path[:-1] == holder]
+    origins = [source for path, _, source in ops.comes if source and path[:level] == holder]
+    within = [str(source[level]) for source in origins if source[:level] == holder]
+    return next(iter([*replaced, *within]), None)
 
 
 def _check_regions(ops: Operations, changes: list[Change]) -> None:

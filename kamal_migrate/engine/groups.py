@@ -62,14 +62,26 @@ def refused(group: Group, error: Unplaceable | Refusal) -> Planned:
 
 def held_back(group: Group, options: Options) -> Planned | None:
     """The finding as one that is not done, where the user does not want it."""
-    if not options.safe_only and options.accepted is None:
-        return None
     item = Planned(group.finding, locations(group.said), group.titles)
+    held = why_held(item, options)
+    return replace(item, held=held) if held else None
+
+
+def why_held(item: Planned, options: Options) -> str:
+    """Why a finding with a fix is not done, where the user does not want it; else nothing."""
     if options.safe_only and item.finding.safety is not Safety.SAFE:
-        return replace(item, held="held back by --safe-only")
-    if options.accepted is not None and item.key not in options.accepted:
-        return replace(item, held="not accepted")
-    return None
+        return "held back by --safe-only"
+    unwanted = options.accepted is not None and item.key not in options.accepted
+    return "not accepted" if unwanted else ""
+
+
+def wanted(finding: Finding, options: Options) -> bool:
+    """Whether the user wants to hear of a finding, by ``--select`` and ``--ignore``."""
+
+    def names(patterns: tuple[str, ...]) -> bool:
+        return any(finding.id == name or finding.id.startswith(f"{name}/") for name in patterns)
+
+    return (not options.select or names(options.select)) and not names(options.ignore)
 
 
 def left_for_hands(group: Group) -> Iterator[Planned]:

@@ -42,10 +42,22 @@ class Operations:
     def simplify(self) -> None:
         """Drop what goes anyhow: a mapping that is unwrapped, and what is in one that goes."""
         for path in list(self.goes):
-            unwrapped = any(source[: len(path)] == path != source for source in self.replaces)
+            unwrapped = self._is_unwrapped(path)
             within = any(path[: len(other)] == other != path for other in self.goes)
             if unwrapped or within:
                 del self.goes[path]
+
+    def _is_unwrapped(self, holder: Path) -> bool:
+        """Whether what a mapping holds comes into its place, all of it that does not go."""
+        held = typed.get(self.layer.doc.data, holder)
+        pairs = held.value if held and held.kind == "map" else ()
+        inside = {(*holder, typed.name(key)) for key, _ in pairs}
+        moved = {
+            source
+            for source, (target, _) in self.replaces.items()
+            if source in inside and target[:-1] in (holder, holder[:-1])
+        }
+        return bool(moved) and inside - moved <= self.goes.keys()
 
     def push_down(self) -> set[Path]:
         """Give up to replace what the views want differently; the keys that must come elsewhere then."""
@@ -114,8 +126,7 @@ def _state(ops: Operations, source: Path, comes: list[Come], fix: Fix) -> None:
     if not comes:
         if source in ops.replaces:
             return
-        sibling = any(typed.get(ops.layer.doc.data, come.path) for come in fix.comes)
-        ops.goes[source] = sibling or _has_siblings(ops.layer, source)
+        ops.goes[source] = _has_successor(ops.layer, source, fix)
         return
     ops.goes.pop(source, None)
     first, *others = comes
@@ -136,6 +147,16 @@ def value_of(come: Come, data: Data) -> Data:
     if found is None:
         raise Unplaceable(f"`{'.'.join(map(str, come.source))}` is not written there")
     return found
+
+
+def _has_successor(layer: Layer, source: Path, fix: Fix) -> bool:
+    """Whether something in the same mapping says from now on what a key said that goes."""
+    holder = source[:-1]
+    return bool(holder) and _has_siblings(layer, source) and not _moves_out(holder, fix)
+
+
+def _moves_out(holder: Path, fix: Fix) -> bool:
+    return not any(come.path[:-1] == holder for come in fix.comes) and bool(fix.comes)
 
 
 def _has_siblings(layer: Layer, source: Path) -> bool:

@@ -23,7 +23,9 @@ class Location(NamedTuple):
 
 @dataclass(frozen=True)
 class Planned:
-    """A finding and what becomes of it: its edits by file, the comments that go, or why it is held back."""
+    """A finding and what becomes of it: its edits of configs, the comments that go, the other files that it
+    changes, or why it is held back.
+    """
 
     finding: Finding
     locations: tuple[Location, ...]
@@ -32,6 +34,7 @@ class Planned:
     lost: tuple[tuple[str, str], ...] = ()
     held: str = ""
     said: dict[str, Finding] = field(default_factory=dict)
+    files: tuple[str, ...] = ()
 
     def in_file(self, path: str) -> Finding:
         """What the finding says where a file states its key; in the others, what stands for the whole."""
@@ -40,7 +43,7 @@ class Planned:
     @property
     def applied(self) -> bool:
         """Whether its edits are part of the plan."""
-        return bool(self.edits) and not self.held
+        return bool(self.edits or self.files) and not self.held
 
     @property
     def key(self) -> tuple[str, str]:
@@ -52,14 +55,14 @@ def locations(findings: list[tuple[View, Finding]]) -> tuple[Location, ...]:
     """Where the files that Kamal obeys state the key of a finding, or the nearest thing above it."""
     found = []
     for view, finding in findings:
-        layer, path = _nearest(view, finding.key)
+        layer, path = located(view, finding.key)
         found.append(
             Location(layer.document.path, *position(layer.document.text, layer.doc.at(*path).offset))
         )
     return tuple(dict.fromkeys(found))
 
 
-def _nearest(view: View, key: Path) -> tuple[Layer, Path]:
+def located(view: View, key: Path) -> tuple[Layer, Path]:
     """The file that states a key, or else the deepest mapping above it, last."""
     for length in range(len(key), 0, -1):
         for layer in reversed(view.stating(key[:length])):

@@ -52,6 +52,11 @@ class Suppressions:
                     silenced = True
         return silenced
 
+    def used_at(self, places: Sequence[Place]) -> bool:
+        """Whether a comment at one of these places has silenced something."""
+        lines = ((place.path, line) for place in places for line in (place.line, place.line - 1))
+        return any(line in self._used for line in lines)
+
     def unused(self) -> Iterator[str]:
         """A note for each comment that silenced nothing."""
         for (path, line), names in self._found.items():

@@ -13,8 +13,10 @@ from typing import NamedTuple
 
 from kamal_migrate.kamal.evidence import Pin, pinned
 from kamal_migrate.kamal.keys import Key, table
+from kamal_migrate.kamal.loading import View
 from kamal_migrate.kamal.versions import NEWEST_1, Version, parse
 from kamal_migrate.project import Config, Project
+from kamal_migrate.yamldoc import Data
 from kamal_migrate.yamldoc import data as typed
 
 # Where the meaning of a builder changed: `local.arch`, the context, `local` with `remote`.
@@ -64,3 +66,44 @@ def _signs(project: Project, config: Config) -> Iterator[_Sign]:
             )
             if version and version <= NEWEST_1:
                 yield _Sign(version, NEWEST_1, f"minimum_version in {path}")
+
+
+KAMAL_2 = Version(2)
+_ONLY_2 = (
+    ("proxy",), ("aliases",), ("deploy_timeout",), ("drain_timeout",), ("builder", "arch"),
+    ("builder", "driver"), ("servers", "*", "proxy"), ("accessories", "*", "proxy"),
+)  # fmt: skip
+_ONLY_1 = (
+    ("traefik",), ("healthcheck",), ("stop_wait_time",), ("builder", "multiarch"),
+    ("servers", "*", "traefik"), ("servers", "*", "healthcheck"),
+)  # fmt: skip
+
+
+def speaks_kamal_2(view: View, source: Version | None = None) -> bool:
+    """Whether a config is for Kamal 2: the version that deploys it is, where that is known.
+
+    Else it has keys that only Kamal 2 knows, and none that only Kamal 1 knew.
+    """
+    if source is not None:
+        return source >= KAMAL_2
+    return has_keys_of_2(view) and not any(_has(view.data, path) for path in _ONLY_1)
+
+
+def has_keys_of_2(view: View) -> bool:
+    """Whether a config has keys that only Kamal 2 knows, be it for Kamal 2 or on its way there."""
+    return any(_has(view.data, path) for path in _ONLY_2)
+
+
+def _has(data: Data, path: tuple[str, ...]) -> bool:
+    if not path:
+        return True
+    names = [typed.name(key) for key, _ in data.value] if data.kind == "map" else []
+    found = (typed.get(data, (name,)) for name in names if path[0] in ("*", name))
+    return any(value is not None and _has(value, path[1:]) for value in found)
+
+
+def read_by(view: View, source: Version | None, target: Version) -> Version:
+    """The version that reads a view: the one that deploys it, else one of the major that it speaks."""
+    if source and (source >= KAMAL_2 or not speaks_kamal_2(view)):
+        return source
+    return target if target >= KAMAL_2 and speaks_kamal_2(view) else NEWEST_1

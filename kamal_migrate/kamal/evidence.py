@@ -115,17 +115,44 @@ def _dockerfile(view: View) -> Iterator[Evidence]:
 
 
 def exposed(view: View) -> Evidence | None:
-    """The port that the Dockerfile in use exposes, where it is one."""
-    path, text, _ = _build_file(view) or ("", "", None)
-    lines = enumerate(text.split("\n"), 1)
-    ports = {m[1]: number for number, line in lines if (m := _EXPOSE.match(line))}
-    if len(ports) != 1:
+    """The port that the image exposes: Traefik took it where no label named another (history D.1).
+
+    Of several, Traefik took the lowest: that is ``assumed``, for it may not be what was meant. None where the
+    Dockerfile in use says nothing, or only what its base image or a variable may hold.
+    """
+    path, text, target = _build_file(view) or ("", "", None)
+    ports = _exposed(text, target)
+    if not ports:
         return None
-    port = next(iter(ports))
-    return Evidence(port, f"{path}:{ports[port]}")
+    lowest = min(ports)
+    if len(ports) == 1:
+        return Evidence(str(lowest), f"{path}:{ports[lowest]}")
+    several = f"Traefik took the lowest of {', '.join(map(str, sorted(ports)))}"
+    return Evidence(str(lowest), f"{several}, {path}:{ports[lowest]}", assumed=True)
 
 
-_EXPOSE = re.compile(r"\s*EXPOSE\s+(\d+)(?:/tcp)?\s*$", re.IGNORECASE)
+_EXPOSE = re.compile(r"\s*EXPOSE\s+(.*)", re.IGNORECASE)
+_SET = re.compile(r"\s*(?:ENV|ARG)\s+(\w+)(?:=|\s+)[\"']?(\w+)", re.IGNORECASE)
+_USED = re.compile(r"\$\{?(\w+)(?::-(\w+)\})?\}?")
+
+
+def _exposed(dockerfile: str, target: str | None) -> dict[int, int]:
+    """The TCP ports that the final stage exposes, with those of the stages it is built on: port and line."""
+    stages: dict[str, dict[int, int]] = {}
+    ports: dict[int, int] = {}
+    values: dict[str, str] = {}
+    for number, line in enumerate(dockerfile.split("\n"), 1):
+        if begins := _FROM.match(line):
+            _, image, name = begins.groups()
+            ports = dict(stages.get(image.lower(), {}))
+            stages[(name or "").lower()] = ports
+        elif sets := _SET.match(line):
+            values[sets[1]] = sets[2]
+        elif exposes := _EXPOSE.match(line):
+            said = _USED.sub(lambda used: values.get(used[1]) or used[2] or "", exposes[1].split("#")[0])
+            found = (re.fullmatch(r"(\d+)(?:/tcp)?", word, re.IGNORECASE) for word in said.split())
+            ports.update({int(port[1]): number for port in found if port})
+    return stages.get(target.lower(), ports) if target else ports
 
 
 class _Stage(NamedTuple):

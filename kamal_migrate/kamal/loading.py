@@ -72,6 +72,11 @@ class View:
         return merged([layer.doc.effective for layer in self.layers])
 
     @property
+    def is_loadable(self) -> bool:
+        """Whether it names what Kamal needs to load anything; a base may leave that to its destinations."""
+        return all(self.has(key) for key in REQUIRED)
+
+    @property
     def title(self) -> str:
         """How a person calls it: the destination, or the file."""
         return self.destination or self.layers[0].document.path
@@ -91,11 +96,16 @@ class View:
 
     def is_open(self, path: Path) -> bool:
         """Whether ERB writes lines or keys here, so that a key cannot be known to be absent."""
-        if any(path[: len(opened)] == opened for layer in self.layers for opened in _open_paths(layer)):
+        if any(path[: len(opened)] == opened for opened in self._opened):
             return True
         holders = [typed.get(self.data, path[:length]) for length in range(1, len(path))]
         maps = [holder for holder in holders if holder and holder.kind == "map"]
         return any(key.kind == "erb" for holder in maps for key, _ in holder.value)
+
+    @cached_property
+    def _opened(self) -> tuple[Path, ...]:
+        """The paths of the mappings and lists in which ERB writes lines of its own."""
+        return tuple(path for layer in self.layers for path in _open_paths(layer))
 
     def later(self, path: Path, *others: Path) -> bool:
         """Whether a later file states the first key than states any of the others."""
@@ -143,6 +153,20 @@ def _loadable(doc: YamlDoc) -> bool:
     require = typed.get(doc.effective, ("require_destination",))
     needed = all(typed.get(doc.effective, (key,)) is not None for key in REQUIRED)
     return needed and (require is None or require.value is not True)
+
+
+def reread(view: View, project: Project) -> View:
+    """The same view of a project whose files were edited. Raises `InputError`.
+
+    It is there even if Kamal could not load it any more, such as a base that names no servers.
+    """
+    layers = []
+    for layer in view.layers:
+        file = _document(project, layer.document.path)
+        if layer.branch >= len(file.docs):
+            raise InputError(file.path, "an ERB branch is gone")
+        layers.append(Layer(file, layer.branch))
+    return View(project, view.config, view.destination, tuple(layers))
 
 
 def views(project: Project, config: Config) -> list[View]:

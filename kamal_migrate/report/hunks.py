@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from kamal_migrate.project import Project
-from kamal_migrate.report.masking import mask, masked
+from kamal_migrate.engine import Plan
+from kamal_migrate.project import may_hold_secrets
+from kamal_migrate.report.masking import mask, masked, names_only, sayings
 
 CONTEXT = 3
 
@@ -38,14 +39,16 @@ def lines_of(text: str) -> list[str]:
     return lines if lines[-1] else lines[:-1]
 
 
-def hunks(before: str, after: str, shown: tuple[str, str] | None = None) -> Iterator[Hunk]:
-    """The hunks between two texts, with three lines around each; ``shown`` is what they look like instead."""
+def hunks(
+    before: str, after: str, shown: tuple[str, str] | None = None, context: int = CONTEXT
+) -> Iterator[Hunk]:
+    """The hunks between two texts, with some lines around each; ``shown`` is what they look like instead."""
     from difflib import SequenceMatcher
 
     old, new = lines_of(before), lines_of(after)
     old_shown, new_shown = map(lines_of, shown or (before, after))
     matcher = SequenceMatcher(None, old, new, autojunk=False)
-    for group in matcher.get_grouped_opcodes(CONTEXT):
+    for group in matcher.get_grouped_opcodes(context):
         lines: list[tuple[str, str]] = []
         for kind, i, j, k, m in group:
             if kind == "equal":
@@ -57,10 +60,44 @@ def hunks(before: str, after: str, shown: tuple[str, str] | None = None) -> Iter
         yield Hunk(first[1] + 1, last[2] - first[1], first[3] + 1, last[4] - first[3], tuple(lines))
 
 
-def masked_hunks(before: Project, after: Project, path: str) -> Iterator[Hunk]:
-    """The hunks of a file with the secrets masked."""
-    texts = before.files[path], after.files[path]
-    shown = masked(before, path), masked(after, path)
+def secretive(plan: Plan, path: str) -> bool:
+    """Whether nothing that a file of the result said before may be shown."""
+    return path in plan.private or may_hold_secrets(path) or may_hold_secrets(plan.renamed.get(path, path))
+
+
+def addition(before: str, after: str) -> Hunk | None:
+    """The lines that come at the end of a text, and nothing of the text itself; None where more is changed.
+
+    A last line without a line break may get one; it is none of the lines that come.
+    """
+    old, new = lines_of(before), lines_of(after)
+    kept = "".join(new[: len(old)])
+    if kept.removesuffix("\n").removesuffix("\r") != before.removesuffix("\n").removesuffix("\r"):
+        return None
+    lines = tuple(("+", line) for line in new[len(old) :])
+    return Hunk(len(old) + 1, 0, len(old) + 1, len(lines), lines)
+
+
+def masked_hunks(plan: Plan, path: str) -> Iterator[Hunk]:
+    """The hunks of a file of the result with the secrets masked; of a file of secrets only what comes."""
+    before, after = plan.before(path), plan.after.files[path]
+    if secretive(plan, path):
+        yield from _additions(before, after, private=path in plan.private)
+        return
+    texts = before, after
+    shown = masked(plan.project, plan.renamed.get(path, path)), masked(plan.after, path)
     if [text.count("\n") for text in shown] != [text.count("\n") for text in texts]:
         shown = tuple("\n".join(map(mask, text.split("\n"))) for text in texts)  # type: ignore[assignment]
     yield from hunks(*texts, shown)
+
+
+def _additions(before: str, after: str, *, private: bool) -> Iterator[Hunk]:
+    """The lines that come; where they are mixed with those that were there, only names are shown."""
+    added = addition(before, after)
+    shown = lines_of(names_only(after) if private or not added else sayings(after))
+    found = [added] if added else hunks(before, after, context=0)
+    for hunk in found:
+        start = hunk.new_start - 1
+        lines = tuple(("+", line) for line in shown[start : start + hunk.new_length])
+        if lines:
+            yield hunk._replace(lines=lines)

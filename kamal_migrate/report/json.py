@@ -7,13 +7,15 @@ import json
 from kamal_migrate.engine import Plan, Planned, options_for
 from kamal_migrate.report.deployment import changes
 from kamal_migrate.report.hunks import masked_hunks
-from kamal_migrate.report.masking import mask
+from kamal_migrate.report.masking import mask, shown_name
 
 SCHEMA_VERSION = 1
 
 
-def as_json(plan: Plan, *, written: bool, exit_code: int) -> str:
-    """The report of a plan as JSON, two spaces deep, secrets masked."""
+def as_json(
+    plan: Plan, *, written: bool, exit_code: int, verified: list[dict[str, object]] | None = None
+) -> str:
+    """The report of a plan as JSON, two spaces deep, secrets masked; ``verified`` is what Kamal says."""
     report = {
         "schema_version": SCHEMA_VERSION,
         "app": plan.project.name,
@@ -28,10 +30,13 @@ def as_json(plan: Plan, *, written: bool, exit_code: int) -> str:
                 "what": change.what,
                 "before": mask(change.before),
                 "after": mask(change.after),
+                "findings": list(change.findings),
             }
             for change in changes(plan)
         ],
+        "environment": [*map(shown_name, plan.environment)],
         "notes": [mask(note) for note in plan.notes],
+        "verified": verified,
         "written": written,
         "exit_code": exit_code,
     }
@@ -68,11 +73,13 @@ def _finding(item: Planned) -> dict[str, object]:
 def _file(plan: Plan, path: str) -> dict[str, object]:
     return {
         "path": path,
+        "created": plan.renamed.get(path, path) not in plan.project.files,
+        "renamed_from": plan.renamed.get(path),
         "hunks": [
             {
                 "header": hunk.header,
                 "lines": [sign + line.rstrip("\r\n") for sign, line in hunk.lines],
             }
-            for hunk in masked_hunks(plan.project, plan.after, path)
+            for hunk in masked_hunks(plan, path)
         ],
     }

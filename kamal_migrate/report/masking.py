@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from functools import cache
 
+from kamal_migrate.envdoc import EnvDoc
 from kamal_migrate.project import InputError, Project
 from kamal_migrate.text import Edit, Span, splice
 from kamal_migrate.yamldoc import Data, YamlDoc
@@ -23,9 +24,15 @@ _NAME = rf"(?:[\w.-]*(?:{_WORDS})[\w.-]*(?<!_path)(?<!_file)|[\w.-]*(?:{_LAST}))
 _QUOTED = r""""(?:[^"\\]|\\.)*"|'[^']*'"""
 _NO_VALUE = (
     r"""\s*["']?(?:<%(?:(?!%>)[\s\S])*%>|\$\{?\w+\}?|\$\(.*\)|true|false|null|~|\*\w+|[|>][-+\d]*|\[masked\])?"""
-    r"""["']?,?(?:\s*|(?:^|\s+)\#.*)"""
+    r"""["'`]?[,;]?(?:\s*|(?:^|\s+)\#.*)"""
 )
 _NAMED = r"""\s*["']?[A-Z][A-Z0-9_]*(?::[A-Z][A-Z0-9_]*)?["']?\s*"""
+# What Kamal says of a key by its place (`registry/password: is required`), where it quotes no value.
+_TYPE = r"an? (?:string|symbol|integer|boolean|hash|array)"
+_FAULT = (
+    rf"(?:is required|should be {_TYPE}(?: or {_TYPE})*(?: with one string \(for secret lookup\))?"
+    r"|unknown (?:keys?:|roles?) [\w-]+(?:, [\w-]+)*|multiple hosts found|specify one of [`\w ,]+)\s*$"
+)
 _PEM = r"(?<=PRIVATE KEY-----).*?(?=-----END|\Z)"
 _RULES = (
     r"(\b[a-z][a-z0-9+.-]*://[^\s:/@\"'<]*:)((?:<%.*?%>|[^\s\"'<])+)(?=@)",
@@ -33,9 +40,9 @@ _RULES = (
     r"(\b(?:bearer|basic)\s+)([\w.~+/=-]{8,})",
     r"()(\${1,2}(?:apr1|2[abxy]?|[156])\${1,2}[^\s\"',]+)",
     r"()(\b(?:gh[oprsu]_|github_pat_|glpat-|dckr_[po]at_|[rs]k_live_|xox[abprs]-|AKIA)[\w-]{10,})",
-    rf"""(?<![\w.])({_NAME}=)({_QUOTED}|(?:<%.*?%>|[^\s"'])+)""",
+    rf"""(?<![\w.])({_NAME}=)({_QUOTED}|(?:<%.*?%>|\$\((?:[^()]|\([^()]*\))*\)|[^\s"'])+)""",
     rf"""((?<!\S)--?{_NAME}["',]*\s+)({_QUOTED}|<%.*?%>|[^\s"'-]\S*)""",
-    rf"""(?<![\w.-])({_NAME}["']?\s*:\s+(?:[&!]\S+\s+)*)(?![\[{{])(.+)""",
+    rf"""(?<![\w.-])({_NAME}["']?\s*:\s+(?:[&!]\S+\s+)*)(?![\[{{]|{_FAULT})(.+)""",
 )
 
 
@@ -48,6 +55,32 @@ def _compiled(pattern: str, flags: int = re.IGNORECASE) -> re.Pattern[str]:
 def is_secret(name: str) -> bool:
     """Whether a key of that name holds a secret."""
     return bool(_compiled(_NAME).fullmatch(name))
+
+
+def shown_name(name: str) -> str:
+    """The name of a secret; hidden where it does not look like one, for it may be a value in its place."""
+    return name if _compiled(r"[A-Z][A-Z0-9_]*", 0).fullmatch(name) else MASK
+
+
+def sayings(text: str) -> str:
+    """A file of secrets that should hold no values, on as many lines: what may be one is hidden."""
+    odd = {line.line for line in EnvDoc(text).lines if line.name and shown_name(line.name) == MASK}
+    rows = enumerate(text.split("\n"), 1)
+    return mask("\n".join(MASK if number in odd else row for number, row in rows))
+
+
+def names_only(text: str) -> str:
+    """A text of names and values, on as many lines, with the names alone.
+
+    A line of a key that nothing quotes reads as a name too, so only what looks like one is taken for it.
+    """
+    named = {line.line: line for line in EnvDoc(text).lines if shown_name(line.name) != MASK}
+    rows = []
+    for number, row in enumerate(text.split("\n"), 1):
+        line = named.get(number)
+        said = f"{'export ' if line.exported else ''}{line.name}={MASK}" if line else MASK
+        rows.append(said if row.strip() else row)
+    return "\n".join(rows)
 
 
 def mask(text: str) -> str:
@@ -78,10 +111,12 @@ def _commented(lines: list[str]) -> Iterator[str]:
 
 
 def masked(project: Project, path: str) -> str:
-    """The text of a config with its secrets masked, on as many lines."""
-    text = project.files[path]
+    """The text of a file with its secrets masked, on as many lines; empty where there is none."""
+    text = project.files.get(path, "")
+    if not path.endswith((".yml", ".yaml")) and path not in project.mains:
+        return mask(text)
     try:
-        docs = project.document(path).docs
+        docs = project.document(path).docs if text else ()
     except InputError:
         return "\n".join(MASK if line.strip() else line for line in text.split("\n"))
     edits: list[Edit] = []

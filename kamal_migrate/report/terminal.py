@@ -2,54 +2,28 @@
 
 from __future__ import annotations
 
-import re
-import textwrap
-from collections.abc import Iterable, Iterator
-from itertools import zip_longest
-from typing import NamedTuple
+from collections.abc import Iterator
 
 from kamal_migrate.api import Finding, Safety
-from kamal_migrate.engine import Location, Plan, Planned
-from kamal_migrate.report.deployment import changes
+from kamal_migrate.engine import Plan, Planned
+from kamal_migrate.kamal.versions import Version
 from kamal_migrate.report.hunks import Hunk, lines_of, masked_hunks
-from kamal_migrate.report.masking import mask
+from kamal_migrate.report.lines import WIDTH, Line, listed, printable, wrapped
+from kamal_migrate.report.masking import mask, shown_name
+from kamal_migrate.report.tables import deployment, held, left
 
-WIDTH = 80
-PLACES = 30
-_UNPRINTABLE = re.compile(
-    "[\x00-\x08\x0a-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]"
-)
-
-
-class Line(NamedTuple):
-    """A line to print, without its line break, and its style.
-
-    Styles: `head`, `title`, `old`, `new`, `hunk`, `dim`, a safety, or plain.
-    """
-
-    text: str = ""
-    style: str = ""
-
-
-def printable(text: str) -> str:
-    """A line without what would steer a terminal or reorder what is read: that is shown as an escape."""
-    return _UNPRINTABLE.sub(lambda sign: _escaped(ord(sign[0])), text)
-
-
-def _escaped(number: int) -> str:
-    known = {10: "\\n", 13: "\\r"}
-    return known.get(number) or (f"\\x{number:02x}" if number < 256 else f"\\u{number:04x}")
-
-
-def wrapped(text: str, indent: int, style: str = "", hang: int = 0) -> Iterator[Line]:
-    """A text as lines of at most 80 columns; words are never cut."""
-    yield from (Line(" " * indent + line, style) for line in _folded(text, WIDTH - indent, hang))
-
-
-def _folded(text: str, width: int, hang: int = 0) -> list[str]:
-    return textwrap.wrap(
-        printable(text), width, subsequent_indent=" " * hang, break_long_words=False, break_on_hyphens=False
-    )
+__all__ = [
+    "WIDTH",
+    "Line",
+    "closing",
+    "headline",
+    "nothing_to_do",
+    "preview",
+    "printable",
+    "question",
+    "summary",
+    "wrapped",
+]
 
 
 def headline(plan: Plan, came_from: str, settings: str = "") -> Iterator[Line]:
@@ -57,8 +31,7 @@ def headline(plan: Plan, came_from: str, settings: str = "") -> Iterator[Line]:
     parts = []
     for config in plan.project.configs:
         names = [*config.destinations]
-        listed = ", ".join(names[:-1]) + (" and " if names[:-1] else "") + names[-1] if names else ""
-        parts.append(config.base + (f" with {listed}" if listed else ""))
+        parts.append(config.base + (f" with {listed(names)}" if names else ""))
     text = f"{_app(plan)}: {'; '.join(parts)} · {came_from} → {plan.options.to.short}"
     yield from wrapped(text, 0, "head", hang=2)
     if settings:
@@ -90,13 +63,42 @@ def preview(plan: Plan) -> Iterator[Line]:
     told: set[tuple[str, ...]] = set()
     for path in plan.changed:
         yield Line()
-        yield Line(path, "title")
+        yield Line(_title(plan, path), "title")
         yield from _file(plan, path, told)
     yield from _comments(plan)
-    yield from _deployment(plan)
-    yield from _left(plan)
-    yield from _held(plan)
+    yield from deployment(plan)
+    yield from left(plan)
+    yield from held(plan)
     yield from _notes(plan)
+    yield from _environment(plan)
+
+
+def _title(plan: Plan, path: str) -> str:
+    """A file, and where it comes from if it was not there."""
+    if path in plan.renamed:
+        return printable(f"{plan.renamed[path]} → {path}")
+    return printable(path if path in plan.project.files else f"{path} (new)")
+
+
+def _environment(plan: Plan) -> Iterator[Line]:
+    if not plan.environment:
+        return
+    yield Line()
+    text = "From now on these must be in the environment, else Kamal passes them empty:"
+    yield from wrapped(text, 0, "title")
+    names = ", ".join(map(shown_name, plan.environment))
+    hint = "" if plan.options.to < Version(2, 1) else f"(see: dotenv kamal secrets print{_destination(plan)})"
+    if len(names) + 8 + len(hint) <= WIDTH:
+        yield from wrapped(f"{names}      {hint}".rstrip(), 2)
+    else:
+        yield from wrapped(names, 2)
+        yield from wrapped(hint, 2)
+
+
+def _destination(plan: Plan) -> str:
+    """The option that a command needs where no app can be loaded without a destination."""
+    views = [view for view, _ in plan.views()]
+    return "" if any(not view.destination for view in views) else f" -d {views[0].destination}"
 
 
 def _notes(plan: Plan) -> Iterator[Line]:
@@ -108,8 +110,11 @@ def _notes(plan: Plan) -> Iterator[Line]:
 
 def _file(plan: Plan, path: str, told: set[tuple[str, ...]]) -> Iterator[Line]:
     """The hunks of a file, each under the findings that want it; a reason is given once."""
-    starts = _line_starts(plan.project.files[path])
-    for hunk in masked_hunks(plan.project, plan.after, path):
+    starts = _line_starts(plan.before(path))
+    for item in plan.findings:
+        if item.applied and path in item.files:
+            yield from _reason(item.finding, item.finding.safety, told)
+    for hunk in masked_hunks(plan, path):
         for item in plan.findings:
             if item.applied and _touches(item, path, hunk, starts):
                 yield from _reason(item.in_file(path), item.finding.safety, told)
@@ -149,67 +154,6 @@ def _comments(plan: Plan) -> Iterator[Line]:
         yield Line("Comments that go with what they describe (--keep-comments keeps them)", "title")
     for path, comment in gone:
         yield from wrapped(f"{path}: {mask(comment)}", 2, hang=2)
-
-
-def _deployment(plan: Plan) -> Iterator[Line]:
-    rows = changes(plan)
-    if not rows:
-        return
-    yield Line()
-    yield Line("What changes for the deployment", "title")
-    everywhere = {view.title for view, _ in plan.views()}
-    column = max(len(row.what) for row in rows) + 2
-    for row in rows:
-        where = "" if set(row.views) == everywhere else f" ({', '.join(row.views)})"
-        text = f"{mask(row.before)} → {mask(row.after)}{where}"
-        yield from _columns([row.what], text, column)
-
-
-def _columns(left: Iterable[str], text: str, column: int) -> Iterator[Line]:
-    """Rows of a label and a text beside it."""
-    for label, line in zip_longest(left, _folded(text, WIDTH - 2 - column), fillvalue=""):
-        yield Line(f"  {label:<{column}}{line}".rstrip())
-
-
-def _left(plan: Plan) -> Iterator[Line]:
-    """What has to be done by hand; what several places have in common is said once."""
-    found: dict[str, list[Location]] = {}
-    for item in plan.findings:
-        if item.finding.safety is Safety.MANUAL:
-            todo = f"; {item.finding.todo}" if item.finding.todo else ""
-            notes = "".join(f"; {note}" for note in item.finding.notes)
-            found.setdefault(mask(f"{item.finding.message}{todo}{notes}"), []).extend(item.locations)
-    if found:
-        yield Line()
-        yield Line("Left for you", "title")
-        yield from _by_place(found)
-
-
-def _held(plan: Plan) -> Iterator[Line]:
-    found: dict[str, list[Location]] = {}
-    for item in plan.findings:
-        if item.held:
-            text = f"{item.finding.id} · {item.finding.safety.value}: {item.held}"
-            found.setdefault(text, []).extend(item.locations)
-    if found:
-        yield Line()
-        yield Line("Not done", "title")
-        yield from _by_place(found)
-
-
-def _by_place(found: dict[str, list[Location]]) -> Iterator[Line]:
-    """Texts in the order of their places, beside them; above them where a path is long."""
-    rows = {
-        text: list(dict.fromkeys(printable(str(place)) for place in places)) for text, places in found.items()
-    }
-    short = [len(place) for places in rows.values() for place in places if len(place) <= PLACES]
-    column = max(short, default=4) + 2
-    for text, places in rows.items():
-        if max(map(len, places)) > PLACES:
-            yield from (Line(f"  {place}") for place in places)
-            yield from wrapped(text, 6)
-        else:
-            yield from _columns(places, text, column)
 
 
 def question(plan: Plan) -> str:

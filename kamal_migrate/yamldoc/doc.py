@@ -13,6 +13,7 @@ from kamal_migrate.yamldoc import inserting, setting, taking
 from kamal_migrate.yamldoc.data import NULL, Data, Path, Step
 from kamal_migrate.yamldoc.lines import Comment
 from kamal_migrate.yamldoc.spot import Refusal, Source, Spot, find, places
+from kamal_migrate.yamldoc.style import Comments
 from kamal_migrate.yamldoc.tree import parse
 
 __all__ = ["Change", "Comment", "Place", "Refusal", "YamlDoc"]
@@ -154,13 +155,16 @@ class Place:
         edits = setting.set_value(self._found(), data)
         return self._change(edits, lambda tree: typed.put(tree, self.path, data))
 
-    def insert(self, pairs: object, after: str | None = None) -> Change:
-        """Put pairs into the mapping here, or items into the sequence: after an entry, else last."""
+    def insert(self, pairs: object, after: str | None = None, comments: Comments | None = None) -> Change:
+        """Put pairs into the mapping here, or items into the sequence: after an entry, else last.
+
+        In a block ``comments``, by paths seen from here, become lines above their keys.
+        """
         data = typed.of(pairs)
         if data.kind not in ("map", "list"):
             raise TypeError("insert takes pairs or items")
         spot = self._found() if self.path else None
-        edits = inserting.insert(self.source, spot, data, after)
+        edits = inserting.insert(self.source, spot, data, after, comments or {})
 
         def meaning(tree: Data) -> Data:
             return typed.at(tree, self.path, lambda holder: _with(holder, data, after))

@@ -18,16 +18,19 @@ from kamal_migrate.yamldoc.spot import (
     is_bare_pair,
     is_explicit,
 )
-from kamal_migrate.yamldoc.style import Style, block_lines, inline
+from kamal_migrate.yamldoc.style import Comments, Style, block_lines, commented_lines, inline
 from kamal_migrate.yamldoc.tree import Node
 
 _EMPTY = (NULL, EMPTY_MAP, Data("list", ()))
 
 
-def insert(source: Source, spot: Spot | None, data: Data, after: str | None) -> list[Edit]:
+def insert(
+    source: Source, spot: Spot | None, data: Data, after: str | None, comments: Comments
+) -> list[Edit]:
     """The edits that put pairs into a mapping (``spot``, or the root), or items into a sequence.
 
-    They come after the entry ``after``, else at the end. Raises `Refusal`.
+    They come after the entry ``after``, else at the end. In a block each of the ``comments`` stands above the
+    key of its path, seen from the mapping. Raises `Refusal`.
     """
     holder = spot.node if spot else source.tree.root
     if holder is None:
@@ -43,7 +46,7 @@ def insert(source: Source, spot: Spot | None, data: Data, after: str | None) -> 
     check_writable(data, last.start, in_flow=holder.flow)
     if holder.flow:
         return _into_flow(source, holder, last, _texts(data, source.style, flow=True))
-    return [_after(source, holder, last, data, at_root=spot is None)]
+    return [_after(source, holder, last, data, comments, at_root=spot is None, named=after is not None)]
 
 
 def _check_insert(source: Source, holder: Node, data: Data) -> None:
@@ -129,8 +132,17 @@ def _fill_root(source: Source, holder: Node, data: Data) -> list[Edit]:
     ]
 
 
-def _after(source: Source, holder: Node, last: Node, data: Data, *, at_root: bool) -> Edit:
-    """Insert lines after an entry of a block."""
+def _after(
+    source: Source,
+    holder: Node,
+    last: Node,
+    data: Data,
+    comments: Comments,
+    *,
+    at_root: bool,
+    named: bool,
+) -> Edit:
+    """Insert lines after an entry of a block; ``named`` says that they belong to it."""
     text, style = source.text, source.style
     first = holder.entries[0].key.start if holder.entries else dash_before(source, holder.items[0].start)
     indent = column(text, first)
@@ -139,13 +151,24 @@ def _after(source: Source, holder: Node, last: Node, data: Data, *, at_root: boo
     if data.kind == "list":
         lines = [f"- {item}" for item in _texts(data, style, flow=False)]
     else:
-        lines = block_lines(data, style)
+        lines = commented_lines(data, style, comments)
     lines = indented(lines, indent)
+    beside = named and _is_like(last, data)
     if at_root and last.end >= holder.end:
-        offset, apart = _end_of_root(source, holder, offset)
-        lines = [*([""] if apart else []), *lines]
+        stop, apart = _end_of_root(source, holder, offset)
+        beside, offset = beside and stop == offset, stop
+        lines = [*([""] if apart and not beside else []), *lines]
+    elif at_root and not beside and _blocks_stand_apart(source, holder):
+        # The blank lines that end a literal block with `+` are its own.
+        lines = [*([""] if text[line_start(text, offset) : offset].strip() else []), *lines]
     source.check_insertion(offset)
     return insertion(source, offset, lines)
+
+
+def _is_like(last: Node, data: Data) -> bool:
+    """Whether new pairs are of one line each, as the one that they follow."""
+    plain = data.kind == "map" and not any(value.kind in ("map", "list") for _, value in data.value)
+    return plain and last.kind == "scalar" and last.style not in ("|", ">")
 
 
 def _end_of_root(source: Source, holder: Node, offset: int) -> tuple[int, bool]:
@@ -154,9 +177,13 @@ def _end_of_root(source: Source, holder: Node, offset: int) -> tuple[int, bool]:
     end = offset
     while (start := next_line(text, end)) < len(text) and text.startswith("#", start):
         end = line_end(text, start)
+    return end, end > offset or _blocks_stand_apart(source, holder)
+
+
+def _blocks_stand_apart(source: Source, holder: Node) -> bool:
+    """Whether most entries have a blank line above."""
     starts = [entry.key.start for entry in holder.entries[1:]]
-    blank = sum(_stands_apart(text, start) for start in starts)
-    return end, end > offset or blank * 2 > len(starts)
+    return sum(_stands_apart(source.text, start) for start in starts) * 2 > len(starts)
 
 
 def _stands_apart(text: str, start: int) -> bool:

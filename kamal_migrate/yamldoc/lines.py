@@ -91,6 +91,19 @@ def at_margin(text: str, comment: Comment) -> bool:
     return column(text, comment.span.start) == 0
 
 
+def with_blank_lines(text: str, first: int, below: int) -> int:
+    """Where the blank lines above begin, if there are blank ones below too, or nothing; else ``first``.
+
+    So one blank line stays between the neighbours, and none at the end of the file.
+    """
+    if below < len(text) and text[below : line_end(text, below)].strip():
+        return first
+    start = first
+    while start > 0 and not text[(above := line_start(text, start - 1)) : start].strip():
+        start = above
+    return start or first
+
+
 def without_lines(
     text: str, first: int, last: int, words: str, margins: Iterable[Comment], *, keep_break: bool
 ) -> list[Edit]:

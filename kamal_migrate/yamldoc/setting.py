@@ -8,7 +8,7 @@ from kamal_migrate.text import Edit, line_end, line_start, next_line
 from kamal_migrate.yamldoc.data import NULL, Data, walk
 from kamal_migrate.yamldoc.lines import at_margin, column, header_end, without_lines
 from kamal_migrate.yamldoc.spot import Refusal, Source, Spot
-from kamal_migrate.yamldoc.style import block_lines, inline
+from kamal_migrate.yamldoc.style import Style, block_lines, inline
 
 _PROPERTIES = re.compile(r"(?:[&!]\S*\s*)+")
 
@@ -17,24 +17,34 @@ def set_value(spot: Spot, data: Data) -> list[Edit]:
     """The edits that give an entry or item another value. Raises `Refusal`."""
     spot.check()
     spot.check_anchors()
-    check_writable(data, spot.start, in_flow=spot.in_flow)
+    block = bool(spot.entry) and not spot.in_flow and (data.kind == "map" or _holds_erb(data))
+    check_writable(data, spot.start, in_flow=spot.in_flow, block=block)
     if spot.node.data == data:
         return []
-    if data.kind == "map" and data.value and spot.entry and not spot.in_flow:
+    if block and data.value:
         return _set_block(spot, data)
     return _set_inline(spot, inline(data, spot.source.style, flow=spot.in_flow))
 
 
-def check_writable(data: Data, offset: int, *, in_flow: bool) -> None:
-    """Raise `Refusal` where ERB could not be read again: over several lines, or in brackets."""
+def _holds_erb(data: Data) -> bool:
+    """Whether a list has an item that is ERB, so that it cannot stand in brackets."""
+    return data.kind == "list" and any(item.kind == "erb" for item in data.value)
+
+
+def check_writable(data: Data, offset: int, *, in_flow: bool, block: bool = False) -> None:
+    """Raise `Refusal` where ERB could not be read again: over several lines, or in brackets.
+
+    With ``block`` a list is written as one.
+    """
     for path, value in walk(data):
-        if value.kind == "erb" and ("\n" in value.value or in_flow or _in_brackets(data, path)):
+        brackets = in_flow or (data.kind == "list" and not block) or _in_brackets(path)
+        if value.kind == "erb" and ("\n" in value.value or brackets):
             raise Refusal("ERB cannot be carried into brackets, or over several lines", offset)
 
 
-def _in_brackets(data: Data, path: tuple[object, ...]) -> bool:
+def _in_brackets(path: tuple[object, ...]) -> bool:
     """Whether the value at a path of new data would be written in brackets: a list's maps are not."""
-    return data.kind == "list" or any(isinstance(step, int) for step in path[:-1])
+    return any(isinstance(step, int) for step in path[:-1])
 
 
 def _set_inline(spot: Spot, text: str) -> list[Edit]:
@@ -86,7 +96,7 @@ def _set_block(spot: Spot, data: Data) -> list[Edit]:
     node, style = spot.node, spot.source.style
     if node.tag:
         raise Refusal("the value has a tag", node.start)
-    lines = indented(block_lines(data, style), spot.column + style.step)
+    lines = indented(_lines_below(data, style), spot.column)
     if node.style in ("|", ">"):
         start, stop = _after_anchor(spot), header_end(spot.text, node)
         return [Edit(_trimmed(spot, start), stop, ""), *_without_body(spot, node.start, lines)]
@@ -104,6 +114,11 @@ def _set_block(spot: Spot, data: Data) -> list[Edit]:
         ]
     start = _after_anchor(spot)
     return [Edit(_trimmed(spot, start), node.end, ""), insertion(spot.source, spot.end, lines)]
+
+
+def _lines_below(data: Data, style: Style) -> list[str]:
+    """A collection as the lines below its key, indented as seen from there."""
+    return block_lines(Data("map", ((Data("str", "key"), data),)), style)[1:]
 
 
 def _trimmed(spot: Spot, start: int) -> int:

@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from io import StringIO
 from typing import Any, NamedTuple
 
 from kamal_migrate.text import newline_of
-from kamal_migrate.yamldoc.data import Data
+from kamal_migrate.yamldoc.data import Data, Path, name
 from kamal_migrate.yamldoc.lines import column
 from kamal_migrate.yamldoc.psych import plain_is_string
 from kamal_migrate.yamldoc.tree import Node, leaves
 
 ENOUGH_WIDTH = 1_000_000
+Comments = Mapping[Path, Sequence[str]]
 
 
 class Style(NamedTuple):
@@ -169,6 +170,20 @@ def _dump(data: Data, step: int, dash: int, quote: str, *, flow: bool = False) -
 def block_lines(data: Data, style: Style) -> list[str]:
     """A map as the lines of a block, not indented."""
     return _dump(data, style.step, style.dash, style.quote).split("\n")
+
+
+def commented_lines(data: Data, style: Style, comments: Comments, path: Path = ()) -> list[str]:
+    """A map as the lines of a block, with the comments of each path on lines above its key."""
+    lines: list[str] = []
+    for key, value in data.value:
+        here = (*path, name(key))
+        pair = block_lines(Data("map", ((key, value),)), style)
+        below = any(other[: len(here)] == here != other for other in comments)
+        if below and value.kind == "map" and value.value:
+            inner = commented_lines(value, style, comments, here)
+            pair = [pair[0], *(" " * style.step + line for line in inner)]
+        lines += [*comments.get(here, ()), *pair]
+    return lines
 
 
 def inline(data: Data, style: Style, *, flow: bool = False) -> str:

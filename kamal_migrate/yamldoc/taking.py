@@ -13,6 +13,7 @@ from kamal_migrate.yamldoc.lines import (
     column,
     first_of_line,
     trailing,
+    with_blank_lines,
     without_lines,
 )
 from kamal_migrate.yamldoc.setting import rename as rename_key
@@ -97,6 +98,8 @@ def _delete_lines(spot: Spot, *, stay: bool) -> tuple[list[Edit], list[Comment]]
     newline, indent = source.style.newline, " " * spot.column
     words = "".join(indent + comment.text + newline for comment in comments) if stay else ""
     keep_break = _after_block_scalar(spot, begin, next_line(text, end))
+    if not (words or margins or keep_break) and spot.holder is source.tree.root:
+        first = with_blank_lines(text, first, next_line(text, end))
     edits = without_lines(text, first, end, words, margins, keep_break=keep_break)
     return edits, [] if stay else comments
 

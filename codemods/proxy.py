@@ -1,0 +1,184 @@
+"""Put kamal-proxy in Traefik's place: hosts, TLS, port, health checks
+
+What changed in Kamal
+    Kamal 1 ran Traefik, which found the containers by their labels and sent
+    requests to the port that a label named, else to the lowest that the image
+    exposes. Docker checked health with curl inside each container.
+    Kamal 2 runs kamal-proxy, told by `proxy` what to serve. It refuses root
+    `traefik` and `healthcheck` (`unknown keys: traefik, healthcheck`), and both
+    in roles. Labels for Traefik still are passed to Docker, and do nothing. Its
+    `app_port` is 80 unless said otherwise. kamal-proxy checks health itself,
+    over the network: it wants a status from 200 to 299, where curl took
+    everything below 400, a redirect to HTTPS among it.
+
+What this does
+    All that Traefik was told becomes `proxy` in one change: `Host` rules become
+    `hosts`, a certificate resolver becomes `ssl: true`, `PathPrefix` becomes
+    `path_prefix` with `strip_path_prefix: false` (from 2.7), wildcards among
+    hosts stay (from 2.2), `buffering` middlewares become `buffering`, trusted
+    forwarded headers `forward_headers`, timeouts `response_timeout`. Ports,
+    Docker options, the debug log and metrics become `proxy.run` (from 2.10);
+    before that, a note names the command for the servers.
+    Keys go where they are needed: to root `proxy` where all served roles agree,
+    else to the roles. `servers.*.traefik` becomes `servers.*.proxy`.
+    `app_port` is what the port label says, else what the final stage of the
+    Dockerfile exposes, else the port of the health check, else 3000.
+    `healthcheck.path` and `interval` move; `max_attempts: N` becomes
+    `deploy_timeout`, the 1 + 2 + … + N seconds that Kamal 1 waited. A role
+    without a proxy gets `options` with `health-cmd` and `health-interval`.
+    `cord`, `log_lines` and `exposed_port` go. So does what kamal-proxy does
+    anyhow: ports 80 and 443, redirection to HTTPS, retries, certificates.
+    An accessory with one host and a port in its labels gets a `proxy` (2.6).
+    With --preserve, requests and responses are not buffered, as with Traefik.
+
+Safety
+    `review`: another program serves the requests. `assumed` where no label and
+    no Dockerfile names the port, or a Dockerfile several, and for accessories,
+    whose health is then asked at `/`.
+
+Left to you
+    What kamal-proxy has nothing for is named on its line: other rules and
+    middlewares, basic auth, DNS challenges, own certificates, TLS on several
+    servers, TCP, dashboards, file providers, commands as health checks. Labels
+    of that kind stay, so that the next run names them again; in root `traefik`
+    they go, and are quoted. The way out is Traefik as an accessory in front of
+    kamal-proxy, whose ports are unpublished then (`proxy.run.publish: false`).
+    Make sure that the health path answers 200 without a redirect, whatever the
+    Host header, and that the app listens on 0.0.0.0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kamal_migrate.api import (
+    MOVED,
+    AccessoryRoute,
+    Codemod,
+    Come,
+    Finding,
+    Fix,
+    Fronting,
+    Left,
+    NewKey,
+    Options,
+    Path,
+    Safety,
+    Version,
+    View,
+    accessory_routes,
+    first_of_traefik,
+    fronting,
+    speaks_kamal_2,
+)
+
+CODEMOD = Codemod(
+    "Put kamal-proxy in Traefik's place: hosts, TLS, port, health",
+    since=Version(2),
+    changes=(
+        "roles.*.proxy.*",
+        "roles.*.proxied",
+        "roles.*.asset_path",
+        "roles.*.health.*",
+        "proxy_container.*",
+        "root.deploy_seconds",
+        "accessories.*.proxy.*",
+    ),
+)
+SSL_REDIRECT = Version(2, 6)
+MESSAGES = {
+    "traefik": "Kamal 2 has kamal-proxy in place of Traefik",
+    "healthcheck": "Kamal 2 refuses `healthcheck`; kamal-proxy checks health, as `proxy` says",
+    "labels": "Kamal 2 has kamal-proxy in place of Traefik: `proxy` says what labels said",
+}
+PORT_80 = "Kamal 2 sends requests to port 80 of the app unless `proxy.app_port` names another"
+CHECKS = "kamal-proxy wants a 2xx at the health path, and asks with another Host header: listen on 0.0.0.0"
+BUFFERS = "Kamal 2 buffers requests and responses unless `proxy.buffering` says otherwise; --preserve says it"
+HEADERS = (
+    "`ssl: true` drops X-Forwarded headers of others; behind a load balancer or CDN: `forward_headers: true`"
+)
+REDIRECTS = "`ssl: true` redirects HTTP to HTTPS"
+OTHER_HOSTS = "requests for other hosts get a 404; Kamal 1 had a router that took them all"
+
+
+def decide(view: View, options: Options) -> Iterator[Finding]:
+    """All that goes and comes as one finding, accessories, then each thing without an equivalent."""
+    found, key = fronting(view, options.to, options.source), first_of_traefik(view)
+    if key is not None and found.goes:
+        yield _main(key, found, options)
+    elif found.port and not speaks_kamal_2(view):
+        yield from _app_port(found)
+    for route in accessory_routes(view, options.to):
+        yield _accessory(route)
+    if key is not None:
+        yield from _by_hand(found)
+
+
+def _main(key: Path, found: Fronting, options: Options) -> Finding:
+    """Everything of Traefik that goes, and everything that comes in its place."""
+    message = next((text for name, text in MESSAGES.items() if name in key), MESSAGES["traefik"])
+    buffering = ("proxy", "buffering")
+    comes = [_come(new) for new in found.comes]
+    if options.preserve and found.proxied:
+        comes += [Come((*buffering, name), False) for name in ("requests", "responses")]
+    port = found.port
+    safety = Safety.ASSUMED if port and port.assumed else Safety.REVIEW
+    evidence = f"port {port.value}: {port.source}" if port else ""
+    fix = Fix(tuple(dict.fromkeys(found.goes)), tuple(comes))
+    notes = tuple(dict.fromkeys([*found.notes, *_notes(found, options)]))
+    return Finding("proxy/traefik", key, message, safety, fix, evidence, notes=notes)
+
+
+def _notes(found: Fronting, options: Options) -> Iterator[str]:
+    """What Kamal 2 does otherwise though no key says it."""
+    names = {new.path[-1] for new in found.comes}
+    if names & {"host", "hosts"}:
+        yield OTHER_HOSTS
+    if "ssl" in names and not found.redirects:
+        yield f"{REDIRECTS}, unless `ssl_redirect: false`" if options.to >= SSL_REDIRECT else REDIRECTS
+    if "ssl" in names and "forward_headers" not in names:
+        yield HEADERS
+    if found.proxied:
+        yield CHECKS
+    if found.proxied and not options.preserve:
+        yield BUFFERS
+
+
+def _come(new: NewKey) -> Come:
+    return Come(new.path, MOVED if new.value is None else new.value, new.source)
+
+
+def _app_port(found: Fronting) -> Iterator[Finding]:
+    """The port of an app that says nothing of Traefik."""
+    comes = tuple(_come(new) for new in found.comes if new.path[-1] == "app_port")
+    port = found.port
+    if port and comes:
+        safety = Safety.ASSUMED if port.assumed else Safety.REVIEW
+        evidence = f"port {port.value}: {port.source}"
+        yield Finding("proxy/app-port", ("proxy", "app_port"), PORT_80, safety, Fix((), comes), evidence)
+
+
+def _accessory(route: AccessoryRoute) -> Finding:
+    if not route.comes:
+        return Finding("proxy/accessory", route.key, route.message, Safety.MANUAL, todo=route.todo)
+    fix = Fix(route.goes, tuple(_come(new) for new in route.comes))
+    message = f"Kamal 2 serves accessories by `accessories.{route.key[1]}.proxy`"
+    note = "kamal-proxy asks `/` for health and wants a 2xx: nothing said what to ask"
+    return Finding("proxy/accessory", route.key, message, Safety.ASSUMED, fix, notes=(note,))
+
+
+def _by_hand(found: Fronting) -> Iterator[Finding]:
+    """A finding for each thing without an equivalent; what is named twice is one."""
+    said: set[tuple[str, Path]] = set()
+    for thing in found.left:
+        if (thing.name, thing.keys[0]) not in said:
+            said.add((thing.name, thing.keys[0]))
+            name, also = f"proxy/{thing.name}", thing.keys[1:]
+            key, goes = thing.keys[0], _goes(thing, found)
+            yield Finding(name, key, thing.message, Safety.MANUAL, todo=thing.todo, also=also, went=goes)
+
+
+def _goes(thing: Left, found: Fronting) -> bool:
+    """Whether it goes with the change: labels of roles stay where they may, for they harm nobody."""
+    key = thing.keys[0]
+    return "labels" not in key or key[0] == "traefik" or key in found.goes

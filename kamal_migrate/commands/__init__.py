@@ -1,0 +1,1 @@
+"""The commands beside the migration itself, a module each."""

@@ -1,0 +1,93 @@
+"""``kamal-migrate steps``: the runbook of an app. Reads files only; runs nothing and writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kamal_migrate.kamal.steps import Runbook
+from kamal_migrate.kamal.versions import Version, parse
+from kamal_migrate.report.terminal import Line
+from kamal_migrate.request import Request, UsageError, options_of
+from kamal_migrate.settings import choice, target
+
+FORMS = ("text", "json", "markdown")
+Printer = Callable[[Iterable[Line]], None]
+
+
+def command(printer: Callable[[str], Printer], verbatim: Callable[[str], None]) -> Callable[..., None]:
+    """The command, given how to print lines (by a word for when to use colours) and a text as it is."""
+
+    def steps(
+        folder: Annotated[
+            str,
+            typer.Option("-C", metavar="DIR", help="The app's folder, if not this one.", show_default=False),
+        ] = ".",
+        configs: Annotated[
+            list[str] | None,
+            typer.Option(
+                "-c", "--config-file", metavar="FILE", help="A main config, as for Kamal; may be repeated."
+            ),
+        ] = None,
+        to: Annotated[
+            str | None, typer.Option("--to", metavar="VERSION", help="The Kamal to go to: 1.9, or a 2.x.")
+        ] = None,
+        source: Annotated[
+            str | None, typer.Option("--from", metavar="VERSION", help="The Kamal that deploys it now.")
+        ] = None,
+        form: Annotated[
+            str, typer.Option("--format", metavar="FORM", help="text, json or markdown.", show_default=False)
+        ] = "text",
+        color: Annotated[
+            str, typer.Option("--color", metavar="WHEN", help="auto, always or never.", show_default=False)
+        ] = "auto",
+    ) -> None:
+        """What to do on the servers, in order, as commands of this app."""
+        from kamal_migrate.report.steps import as_json, markdown, text
+
+        wanted, output = choice("--format", form, FORMS), printer(color)
+        found = runbooks_of(
+            Request(Path(folder), tuple(configs or ()), to=_target(to), source=_source(source))
+        )
+        if wanted == "text":
+            output(text(found))
+        else:
+            verbatim((as_json(found) if wanted == "json" else markdown(found).rstrip("\n")) + "\n")
+
+    return steps
+
+
+def _target(to: str | None) -> Version | None:
+    return target(to) if to is not None else None
+
+
+def _source(source: str | None) -> Version | None:
+    version = parse(source) if source is not None else None
+    if source is not None and version is None:
+        raise UsageError(f"--from: `{source}` is no version")
+    return version
+
+
+def runbooks_of(request: Request) -> list[Runbook]:
+    """The runbooks of an app as a migration would leave it, be that written or not.
+
+    Raises `InputError` for files that cannot be read.
+    """
+    from kamal_migrate.catalog import catalog
+    from kamal_migrate.disk import read
+    from kamal_migrate.engine import plan
+    from kamal_migrate.engine.proofs import ProofError
+    from kamal_migrate.kamal.evidence import pinned
+    from kamal_migrate.kamal.steps import runbooks
+    from kamal_migrate.settings import find_settings
+
+    project = read(request.folder, request.configs).project
+    options = options_of(request, find_settings(request.folder), pinned(project))
+    try:
+        after = plan(project, catalog(), options).after
+    except ProofError:
+        after = project
+    return runbooks(after, options.to, request.source, project)

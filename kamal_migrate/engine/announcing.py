@@ -1,0 +1,121 @@
+"""What a plan changes for the deployment: read from the files of both sides, and announced by a finding."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from operator import eq
+from typing import NamedTuple
+
+from kamal_migrate.api import Options, View
+from kamal_migrate.engine.comparing import Difference, differences
+from kamal_migrate.engine.planned import Planned
+from kamal_migrate.engine.proofs import ProofError
+from kamal_migrate.kamal.dating import has_keys_of_2, read_by
+from kamal_migrate.kamal.deployment import deployment
+from kamal_migrate.kamal.upgrading import BY_ITSELF
+from kamal_migrate.kamal.validation import faults
+from kamal_migrate.kamal.versions import NEWEST_1, Version
+
+# The last Kamal that ignored what it did not know.
+LENIENT = Version(1, 6)
+# What Kamal 2 has keys of its own for.
+TRANSLATED = (
+    "roles.*.proxied",
+    "roles.*.proxy.*",
+    "roles.*.health.*",
+    "roles.*.stop_seconds",
+    "accessories.*.proxy.*",
+    "accessories.*.network",
+    "proxy_container.*",
+    "build.*",
+    "root.deploy_seconds",
+    "root.primary_role",
+    "root.run_directory",
+    "root.ssh.user",
+    "root.audit_broadcast_cmd",
+)
+
+
+class Announced(NamedTuple):
+    """One difference of the deployment: in which view, what, and the findings that announce it."""
+
+    view: str
+    difference: Difference
+    findings: tuple[str, ...]
+
+
+def announced(
+    pairs: Iterable[tuple[View, View]], done: Sequence[Planned], options: Options, refused: Iterable[View]
+) -> Iterator[Announced]:
+    """Every difference of the deployment, with the findings that announce it. Raises `ProofError`.
+
+    What Kamal 2 does otherwise by itself needs no finding, and so does what it reads otherwise in a key that
+    nobody edited. Any other difference that no finding announces is a proof that failed. It is not where only
+    a part of the findings is wanted, nor in a view that Kamal refuses as it was or as it will be: what that
+    deploys nobody can tell.
+    """
+    unannounced: list[str] = []
+    refusing = {id(view) for view in refused}
+    partial = options.select or options.ignore or options.safe_only or options.accepted is not None
+    for before, after in pairs:
+        reader = _reader(before, options)
+        result = deployment(after, options.to)
+        found_in = differences(deployment(before, reader), result)
+        translated = () if has_keys_of_2(before) else TRANSLATED
+        edited = [row.path for row in differences(deployment(before, options.to), result)] if found_in else []
+        known = found_in and id(after) not in refusing and not faults(before, reader)
+        for difference in found_in:
+            found = tuple(item.finding.id for item in done if _announces(item, before, difference))
+            alone = by_itself(difference) or read_otherwise(difference, edited, translated)
+            if found or alone or not known or partial:
+                if found or id(after) not in refusing:
+                    yield Announced(before.title, difference, found)
+            else:
+                unannounced.append(f"{before.title}: {'.'.join(difference.path)} would change")
+    if unannounced:
+        raise ProofError(unannounced)
+
+
+def _reader(view: View, options: Options) -> Version:
+    """The version that reads a view as it was; where nobody says which, one that takes it.
+
+    The lenient one is none for a view that has keys of both majors: it would ignore what a newer Kamal takes.
+    """
+    reader = read_by(view, options.source, options.to)
+    guessed = options.source is None and reader == NEWEST_1 and not has_keys_of_2(view)
+    lenient = guessed and faults(view, reader)
+    return LENIENT if lenient else reader
+
+
+def _announces(item: Planned, view: View, difference: Difference) -> bool:
+    """Whether a finding that is done for a view says that this may change."""
+    patterns = item.finding.changes if view.title in item.views else ()
+    return any(covers(pattern, difference.path) for pattern in patterns)
+
+
+def by_itself(difference: Difference) -> bool:
+    """Whether Kamal 2 does this otherwise than Kamal 1 whatever the config says."""
+    values = (difference.before, difference.after)
+    return any(covers(part, difference.path) and values == (old, new) for part, old, new in BY_ITSELF)
+
+
+def read_otherwise(
+    difference: Difference, edited: Iterable[tuple[str, ...]], translated: Iterable[str]
+) -> bool:
+    """Whether the target reads the original otherwise than the version before it, and no edit made that.
+
+    ``edited`` are the parts in which the target reads original and result otherwise. Never for those that are
+    ``translated`` into keys of Kamal 2: there it would be an edit that is missing.
+    """
+    if any(covers(part, difference.path) for part in translated):
+        return False
+    return not any(all(map(eq, path, difference.path)) for path in edited)
+
+
+def covers(pattern: str, path: tuple[str, ...]) -> bool:
+    """Whether a pattern such as ``roles.*.proxy.*`` names a part of the deployment, or something in it.
+
+    A part that only one side has counts as named by what is in it.
+    """
+    steps = pattern.removesuffix(".*").split(".")
+    return all(step in ("*", name) for step, name in zip(steps, path, strict=False))

@@ -1,0 +1,77 @@
+"""Whether kamal-proxy can get the certificates that Traefik had for a role (history D.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from kamal_migrate.kamal.traefik import Label, Router
+from kamal_migrate.kamal.traefik_args import Resolvers
+from kamal_migrate.kamal.versions import Version
+from kamal_migrate.yamldoc import Path
+
+CUSTOM_CERTIFICATES = Version(2, 7)
+
+
+class Setting(NamedTuple):
+    """What the labels of a role hang on: arguments of Traefik, the target, its servers, the files' order."""
+
+    resolvers: Resolvers
+    target: Version
+    servers: int | None
+    order: Callable[[Path], int]
+
+
+def secured(routers: list[Router], resolvers: Resolvers) -> list[Router]:
+    """The routers that take TLS, by their labels or by their entry points."""
+    return [router for router in routers if router.tls or _entry_point(router, resolvers)]
+
+
+def tls_labels(routers: list[Router]) -> list[Label]:
+    """The labels that say so."""
+    return [label for r in routers for name, label in r.settings.items() if name.split(".")[0] == "tls"]
+
+
+def entry_point_arguments(routers: list[Router], resolvers: Resolvers) -> list[Path]:
+    """The arguments of Traefik that give routers TLS by their entry points."""
+    names = dict.fromkeys(name for router in routers for name in router.words("entrypoints"))
+    return [resolvers.stated[name] for name in names if name in resolvers.stated]
+
+
+def _entry_point(router: Router, resolvers: Resolvers) -> bool:
+    names = router.words("entrypoints")
+    return any(name in resolvers.secured for name in names)
+
+
+def _resolver(router: Router, resolvers: Resolvers) -> str | None:
+    own = [resolvers.secured[name] for name in router.words("entrypoints") if name in resolvers.secured]
+    return router.resolver or next(filter(None, own), None)
+
+
+def no_certificate(
+    routers: list[Router], hosts: list[str], paths: tuple[str, ...], setting: Setting
+) -> tuple[str, str]:
+    """Why kamal-proxy cannot get the certificates itself, and what to do; empty where it can."""
+    own = "`proxy.ssl: {certificate_pem: NAME, private_key_pem: NAME}` with the names of two secrets"
+    own = f"write {own}" if setting.target >= CUSTOM_CERTIFICATES else "put a load balancer with TLS in front"
+    named = {_resolver(router, setting.resolvers) for router in routers}
+    if not hosts:
+        return (
+            "automatic TLS wants a host in Kamal 2, and no rule names one",
+            "write `proxy: {hosts: […], ssl: true}`",
+        )
+    if any(host.startswith("*") for host in hosts):
+        return "there is no automatic TLS for wildcard hosts", own
+    if paths:
+        return "TLS belongs to the service at the root path", "write `ssl: true` for that one"
+    if {name.lower() for name in named if name} & setting.resolvers.dns:
+        return (
+            "kamal-proxy knows no DNS challenge",
+            f"write `proxy.ssl: true` if port 443 is public, else {own}",
+        )
+    if named == {None}:
+        why = "no certificate resolver is named, so Traefik had a certificate of its own"
+        return why, f"write `proxy.ssl: true` for one of Let's Encrypt, or {own}"
+    if setting.servers is not None and setting.servers > 1:
+        return f"automatic TLS works on one server, and there are {setting.servers}", own
+    return "", ""

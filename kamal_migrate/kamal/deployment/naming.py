@@ -1,0 +1,31 @@
+"""What the parts of a deployment are called for a person."""
+
+from __future__ import annotations
+
+from kamal_migrate.kamal.deployment.names import NAMES
+
+_HOLDERS = {"roles": "role", "accessories": "accessory"}
+_PLACES = {"registry": "registry", "build": "image", "proxy_container": "proxy container"}
+
+
+def words(path: tuple[str, ...]) -> str:
+    """A path of a deployment in words, such as ``role web: port requests go to``."""
+    holder, rest = path[0] if path else "", path[1:]
+    if holder in _HOLDERS:
+        subject = " ".join([_HOLDERS[holder], *rest[:1]])
+        rest = rest[1:]
+    else:
+        subject = _PLACES.get(holder, "" if holder == "root" else holder)
+        if holder == "build":
+            return ": ".join(filter(None, (subject, " ".join(rest))))
+    said = _said(holder, rest)
+    return ": ".join(filter(None, (subject, said)))
+
+
+def _said(holder: str, rest: tuple[str, ...]) -> str:
+    """The longest known beginning of a path in words, and what remains of it by name."""
+    for length in range(len(rest), 0, -1):
+        for start in ((holder, *rest[:length]), rest[:length]):
+            if ".".join(start) in NAMES:
+                return " ".join([NAMES[".".join(start)], *rest[length:]])
+    return " ".join(part.replace("_", " ") for part in rest)

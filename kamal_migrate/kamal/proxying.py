@@ -1,0 +1,287 @@
+"""All that Kamal 1 says of Traefik, ports and health checks in the words of Kamal 2 (history D.4)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+from kamal_migrate.kamal.agreeing import (
+    WITHOUT,
+    Wanted,
+    labels_that_go,
+    sharing,
+    unsaid,
+    without_needless_switches,
+)
+from kamal_migrate.kamal.certificates import Setting
+from kamal_migrate.kamal.checked import app_port, health, unproxied
+from kamal_migrate.kamal.evidence import Evidence
+from kamal_migrate.kamal.health import patience
+from kamal_migrate.kamal.loading import Opaque, View
+from kamal_migrate.kamal.proxied import Role, roles
+from kamal_migrate.kamal.routing import (
+    IN_FRONT,
+    NO_CERTIFICATE,
+    OTHER_ROUTES,
+    Left,
+    NewKey,
+    Routing,
+    Wish,
+    routing,
+)
+from kamal_migrate.kamal.running import Running, running
+from kamal_migrate.kamal.traefik import is_for_traefik, of_map
+from kamal_migrate.kamal.traefik_args import Fate, lines, resolvers
+from kamal_migrate.kamal.versions import Version
+from kamal_migrate.yamldoc import Data, Path
+
+LABELS: Path = ("labels",)
+
+
+@dataclass
+class Fronting:
+    """What a view says of Traefik in the words of Kamal 2.
+
+    ``goes`` and ``comes`` are the keys of the change; ``left`` is what has no equivalent; ``notes`` what else
+    to know; ``port`` where the app's port comes from; ``proxied`` are the roles that kamal-proxy serves;
+    ``redirects`` tells whether Traefik redirected HTTP to HTTPS.
+    """
+
+    goes: list[Path] = field(default_factory=list)
+    comes: list[NewKey] = field(default_factory=list)
+    left: list[Left] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    port: Evidence | None = None
+    proxied: list[Role] = field(default_factory=list)
+    redirects: bool = False
+
+
+def fronting(view: View, target: Version, source: Version | None) -> Fronting:
+    """All that Traefik did for the roles of a view, for a Kamal 2, beside the views that share its files."""
+    found, everyone = _by_itself(view, target, source)
+    own = Wanted(view, found.goes, found.comes, everyone, found.left)
+    others = []
+    for other in sharing(view):
+        its, its_roles = _by_itself(other, target, source)
+        others.append(Wanted(other, its.goes, its.comes, its_roles, its.left))
+    found.goes += labels_that_go(own, others)
+    found.comes = without_needless_switches([*found.comes, *unsaid(own, others)])
+    return found
+
+
+def _by_itself(view: View, target: Version, source: Version | None) -> tuple[Fronting, list[Role]]:
+    """What a view wants, and its roles."""
+    found, everyone = Fronting(), roles(view, source)
+    found.proxied = [role for role in everyone if role.proxied]
+    said, known = list(lines(view.get("traefik"))), resolvers(view.get("traefik"))
+    found.redirects = known.redirects
+    routed = {
+        role.name: routing(role.labels, Setting(known, target, role.size, _order(view)))
+        for role in found.proxied
+    }
+    for role in found.proxied:
+        _without_other_routes(view, role, routed[role.name])
+    _without_shared_hosts(routed, found.proxied)
+    found.port = _checked(view, found.proxied, routed)
+    shared = running(said, found.proxied, target)
+    found.comes += _leveled(found.proxied, {name: row.wishes for name, row in routed.items()})
+    found.comes += [NewKey(("proxy", *key), wish.value, wish.source) for key, wish in shared.wishes.items()]
+    _switches(view, everyone, found)
+    _unproxied(view, everyone, source, found)
+    _take(view, [*routed.values(), shared], found)
+    reasons = dict.fromkeys(line.why for line in said if line.fate is Fate.DEFAULT and line.why)
+    found.notes += [f"{why} (`traefik`)" for why in reasons]
+    found.comes = [new for new in found.comes if not _is_there(view, new.path)]
+    return found, everyone
+
+
+def _is_there(view: View, path: Path) -> bool:
+    """Whether Kamal 2's own key stands there already: then that counts."""
+    host = path[-1] in ("host", "hosts") and any(view.has(*path[:-1], name) for name in ("host", "hosts"))
+    return host or view.has(*path)
+
+
+def _order(view: View) -> Callable[[Path], int]:
+    """Which of the view's files states a key last, by number."""
+    keys = [layer.key for layer in view.layers]
+
+    def order(path: Path) -> int:
+        stating = view.stating(path)
+        return keys.index(stating[-1].key) if stating else -1
+
+    return order
+
+
+_ROUTER = re.compile(r"traefik\.http\.routers\.", re.IGNORECASE)
+_ROUTE = ("host", "hosts", "path_prefix", "path_prefixes", "strip_path_prefix", "ssl")
+
+
+def _without_other_routes(view: View, role: Role, row: Routing) -> None:
+    """A router that was left for hands must not come into its own where `proxy` stands there meanwhile."""
+    levels = [(*path, "proxy") for path in (role.path or (), ()) if view.has(*path, "proxy")]
+    said = [view.get(*level, name) for level in levels for name in ("hosts", "host")]
+    hosts = [host for value in said for host in (value if isinstance(value, list) else [value])]
+    hosts = [host for host in hosts if host is not None]
+    known = [host.source if isinstance(host, Opaque) else str(host) for host in hosts]
+    others = [host for host in map(_source, row.hosts) if host not in known]
+    paths = [key for key in row.wishes if key[0] in ("path_prefix", "path_prefixes")]
+    more = paths and not any(view.has(*level, str(key[0])) for level in levels for key in paths)
+    if not levels or not ((known and others) or more):
+        return
+    routers = [label.path for label in role.labels if _ROUTER.match(label.name)]
+    routers.sort(key=lambda path: not str(path[-1]).lower().endswith(".rule"))
+    for name in _ROUTE:
+        row.wishes.pop((name,), None)
+    row.left.append(Left("router", tuple(routers) or (LABELS,), OTHER_ROUTES, IN_FRONT))
+
+
+def _source(host: object) -> str:
+    return str(host.value) if isinstance(host, Data) else str(host)
+
+
+def _without_shared_hosts(routed: dict[str, Routing], proxied: list[Role]) -> None:
+    """Two roles cannot have TLS for the same host: Kamal 2 refuses that."""
+    seen: dict[str, str] = {}
+    for role in proxied:
+        row = routed[role.name]
+        if ("ssl",) not in row.wishes:
+            continue
+        hosts = [str(host) for host in row.hosts]
+        twice = [host for host in hosts if host in seen]
+        if twice:
+            source = row.wishes.pop(("ssl",)).source or LABELS
+            todo = f"{seen[twice[0]]} has {twice[0]} with TLS already: name another host, or {IN_FRONT}"
+            row.left.append(Left("tls", (source,), NO_CERTIFICATE, todo))
+        seen.update(dict.fromkeys(hosts, role.name))
+
+
+def _checked(view: View, proxied: list[Role], routed: dict[str, Routing]) -> Evidence | None:
+    """Put health checks and ports into the routings; the least certain evidence of a port."""
+    found: list[Evidence] = []
+    for role in proxied:
+        health(view, role, routed[role.name])
+        evidence = app_port(view, role, routed[role.name])
+        found += [evidence] if evidence else []
+    return next((evidence for evidence in found if evidence.assumed), found[0] if found else None)
+
+
+_PAIRED = {("hosts",), ("host",), ("ssl",)}
+
+
+def _leveled(proxied: list[Role], wishes: dict[str, dict[Path, Wish]]) -> Iterator[NewKey]:
+    """Each key at the level that needs it: the root's where all roles agree, else the role's.
+
+    Kamal 2 wants the hosts of a role with TLS in the role's own map, so these go together.
+    """
+    keys = sorted({key for role in proxied for key in wishes[role.name]}, key=_rank)
+    differs = {key for key in keys if len({_identity(wishes[role.name].get(key)) for role in proxied}) > 1}
+    differs |= _PAIRED if differs & _PAIRED else set()
+    for key in keys:
+        holders = [role for role in proxied if key in wishes[role.name]]
+        for role in holders if key in differs else holders[:1]:
+            wish = wishes[role.name][key]
+            level = (role.path or ()) if key in differs else ()
+            yield NewKey((*level, "proxy", *key), wish.value, wish.source)
+            if key in differs and not level:
+                yield from _neutral(key, [other for other in proxied if other not in holders])
+
+
+def _neutral(key: Path, others: list[Role]) -> Iterator[NewKey]:
+    """What keeps roles from inheriting a key that stands at the root for a role that is a plain list."""
+    for role in others:
+        if key in WITHOUT and role.path:
+            yield NewKey((*role.path, "proxy", *key), WITHOUT[key], None)
+
+
+_ORDER = (
+    "host",
+    "hosts",
+    "ssl",
+    "app_port",
+    "path_prefix",
+    "path_prefixes",
+    "strip_path_prefix",
+    "healthcheck",
+)
+
+
+def _rank(key: Path) -> tuple[int, str]:
+    """Where a key stands in `proxy`, as in Kamal's documentation."""
+    return (_ORDER.index(str(key[0])) if key[0] in _ORDER else len(_ORDER), str(key))
+
+
+def _identity(wish: Wish | None) -> str:
+    return "" if wish is None else repr(wish.value) if wish.value is not None else repr(wish)
+
+
+def _switches(view: View, everyone: list[Role], found: Fronting) -> None:
+    """`servers.*.traefik` becomes `servers.*.proxy`, where the role differs from what Kamal 2 does anyhow."""
+    own = {new.path[1] for new in found.comes if new.path[:1] == ("servers",)}
+    for role in everyone:
+        if not role.path:
+            continue
+        flag = (*role.path, "traefik")
+        stated, value = view.has(*flag), view.get(*flag)
+        found.goes += [flag] if stated else []
+        if isinstance(value, Opaque):
+            why = f"ERB says whether this role is served; `traefik: {value.source}` goes"
+            found.left.append(Left("role", (flag,), why, f"write `servers.{role.name}.proxy` by hand"))
+        elif role.proxied is not role.primary and role.name not in own:
+            found.comes.append(NewKey((*role.path, "proxy"), role.proxied, flag if stated else None))
+        elif value is False and role.proxied:
+            found.notes.append(f"before 1.3 Kamal did not read the `traefik: false` of {role.name}")
+
+
+def _unproxied(view: View, everyone: list[Role], source: Version | None, found: Fronting) -> None:
+    for role in everyone:
+        found.goes += _inside(view, (*role.path, "healthcheck")) if role.path else []
+        if role.proxied:
+            continue
+        own = unproxied(view, role, source)
+        found.comes += own.comes
+        found.left += own.left
+        found.notes += own.notes
+        rules = [label for label in role.own_labels if label.name.lower().endswith(".rule")]
+        if rules:
+            why = f"Traefik served {role.name} by its labels alone"
+            todo = f"write `servers.{role.name}.proxy` with its hosts and port, then take the labels out"
+            keys = tuple(label.path for label in (*rules, *(x for x in role.own_labels if x not in rules)))
+            found.left.append(Left("role", keys, why, todo))
+
+
+def _take(view: View, rows: Iterable[Routing | Running], found: Fronting) -> None:
+    """What goes, what has no equivalent and stays, and the time for a deploy."""
+    for row in rows:
+        found.left += [left for left in row.left if left not in found.left]
+        found.notes += row.notes
+    stay = {key for left in found.left for key in left.keys}
+    found.goes += [("traefik",)] if view.has("traefik") else []
+    found.goes += _inside(view, ("healthcheck",))
+    source = ("healthcheck", "max_attempts")
+    attempts = view.get(*source)
+    if found.proxied and isinstance(attempts, Opaque):
+        why = f"Kamal 2 waits for seconds, not attempts; `max_attempts: {attempts.source}` goes"
+        found.left.append(Left("deploy-timeout", (source,), why, "write `deploy_timeout` in seconds"))
+    elif found.proxied and isinstance(attempts, (int, str)) and str(attempts).isdigit():
+        found.comes.append(NewKey(("deploy_timeout",), patience(int(attempts)), source))
+    for path in _label_maps(view):
+        value = view.get(*path)
+        if isinstance(value, Opaque) and found.proxied:
+            todo = "if it gives labels to Traefik, write `proxy` by hand"
+            found.left.append(Left("label", (path,), "ERB writes the labels", todo))
+        names = (label for label in of_map(value, path) if is_for_traefik(label.name))
+        found.goes += [label.path for label in names if label.path not in stay]
+
+
+def _inside(view: View, path: Path) -> list[Path]:
+    """A map that goes, as the keys in it, for some of them may move; itself where it holds none."""
+    value = view.get(*path)
+    inside = [(*path, name) for name in value] if isinstance(value, dict) else []
+    return inside or ([path] if view.has(*path) else [])
+
+
+def _label_maps(view: View) -> list[Path]:
+    servers = view.get("servers")
+    names = servers if isinstance(servers, dict) else {}
+    return [("labels",), *(("servers", name, "labels") for name in names if isinstance(names[name], dict))]

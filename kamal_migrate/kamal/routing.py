@@ -1,0 +1,276 @@
+"""The `traefik.*` labels of a role in the words of `proxy`, and which have none there (history D.4)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from kamal_migrate.kamal.certificates import (
+    Setting,
+    entry_point_arguments,
+    no_certificate,
+    secured,
+    tls_labels,
+)
+from kamal_migrate.kamal.health import health_path, seconds
+from kamal_migrate.kamal.loading import Opaque
+from kamal_migrate.kamal.traefik import Label, Middleware, Part, Router, read
+from kamal_migrate.kamal.traefik_rules import Rule
+from kamal_migrate.kamal.versions import Version
+from kamal_migrate.yamldoc import Data, Path
+
+HOSTS_LIST, WILDCARDS, PATHS, SEVERAL_PATHS = Version(2, 1), Version(2, 2), Version(2, 7), Version(2, 8)
+OTHER_ROUTES = "a role has one set of hosts and path prefixes in Kamal 2, and this router has others"
+NO_CERTIFICATE = "kamal-proxy cannot get these certificates by itself"
+IN_FRONT = "keep Traefik as an accessory in front of kamal-proxy for it"
+
+
+class Wish(NamedTuple):
+    """A key below `proxy`: its value, None for that of its source, and the key path it comes from."""
+
+    value: object
+    source: Path | None = None
+
+
+class NewKey(NamedTuple):
+    """A key of Kamal 2: its value, None for that of its source, and the key it comes from or None."""
+
+    path: Path
+    value: object
+    source: Path | None
+
+
+class Left(NamedTuple):
+    """What has no equivalent: a name for it, its key paths, why, and what to do."""
+
+    name: str
+    keys: tuple[Path, ...]
+    message: str
+    todo: str = ""
+
+
+@dataclass
+class Routing:
+    """What the labels of a role mean: keys below `proxy`, what has no equivalent, what to know."""
+
+    wishes: dict[Path, Wish] = field(default_factory=dict)
+    left: list[Left] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def hosts(self) -> list[object]:
+        """The hosts of the role."""
+        wish = self.wishes.get(("hosts",)) or self.wishes.get(("host",))
+        return wish.value if wish and isinstance(wish.value, list) else [wish.value] if wish else []
+
+
+def routing(labels: Iterable[Label], setting: Setting) -> Routing:
+    """What the `traefik.*` labels of a proxied role mean."""
+    model, found = read(labels), Routing()
+    routers = list(_supported(model.routers.values(), setting.target, found))
+    rules = {router.name: router.rule or Rule() for router in routers}
+    hosts = list(dict.fromkeys(host for rule in rules.values() for host in rule.hosts))
+    paths = next(iter(rules.values())).paths if rules else ()
+    if hosts:
+        source = _latest(
+            [router.settings["rule"].path for router in routers if rules[router.name].hosts], setting
+        )
+        found.wishes[_host_key(setting.target)] = Wish(_host_value(hosts, setting.target), source)
+    if paths:
+        _paths(routers, paths, setting, found)
+    _tls(routers, hosts, paths, setting, found)
+    for middleware in _middlewares(routers, model.middlewares, found):
+        _middleware(middleware, found, paths)
+    for service in model.services.values():
+        _service(service, found)
+    _ports([service.port for service in model.services.values() if service.port], found)
+    _others(model.others, found)
+    if not model.enabled:
+        keys = tuple(label.path for label in model.plain if label.name.lower() == "traefik.enable")
+        found.left.append(
+            Left("disabled", keys, "Traefik did not look at these containers, kamal-proxy does")
+        )
+    return found
+
+
+def _host_key(target: Version) -> Path:
+    return ("hosts",) if target >= HOSTS_LIST else ("host",)
+
+
+def _host_value(hosts: list[str], target: Version) -> object:
+    if target < HOSTS_LIST:
+        return ",".join(hosts)
+    return [Data("erb", host) if "<%" in host else host for host in hosts]
+
+
+def _latest(paths: list[Path], setting: Setting) -> Path:
+    """The path that the last file states; the first of those."""
+    return max(paths, key=lambda path: (setting.order(path), -paths.index(path)))
+
+
+def _supported(routers: Iterable[Router], target: Version, found: Routing) -> Iterator[Router]:
+    """The routers that kamal-proxy has words for, all with the same path prefixes."""
+    kept: list[Router] = []
+    for router in routers:
+        why = _fault(router, target)
+        if why:
+            todo = f"write `proxy` by hand, or {IN_FRONT}"
+            found.left.append(Left("router", _keys(router), why, todo))
+        else:
+            kept.append(router)
+    prefixes = {(router.rule or Rule()).paths for router in kept}
+    chosen = () if () in prefixes else next(((router.rule or Rule()).paths for router in kept), ())
+    for router in kept:
+        if (router.rule or Rule()).paths == chosen:
+            yield router
+        else:
+            why = OTHER_ROUTES
+            found.left.append(Left("router", _keys(router), why, IN_FRONT))
+
+
+def _fault(router: Router, target: Version) -> str:
+    """Why a router cannot be put into the words of Kamal 2; empty where it can."""
+    rule, service = router.rule or Rule(), router.get("service")
+    if rule.opaque:
+        return "ERB writes the rule of this router"
+    if rule.unsupported:
+        return f"kamal-proxy knows hosts and path prefixes; not {rule.unsupported}"
+    if isinstance(service, str) and "@" in service and not service.endswith("@docker"):
+        return f"kamal-proxy has no service `{service}`"
+    if rule.wildcards and target < WILDCARDS:
+        return f"wildcard hosts need Kamal {WILDCARDS.short}"
+    if len(rule.paths) > 1 and target < SEVERAL_PATHS:
+        return f"several path prefixes need Kamal {SEVERAL_PATHS.short}"
+    if rule.paths and target < PATHS:
+        return f"path prefixes need Kamal {PATHS.short}"
+    odd = [name for name in router.settings if not _KNOWN.fullmatch(name)]
+    return f"kamal-proxy has nothing like `{odd[0]}` of a router" if odd else ""
+
+
+_KNOWN = re.compile(r"rule|rulesyntax|entrypoints|middlewares|service|priority|tls(\..*)?")
+
+
+def _keys(part: Part) -> tuple[Path, ...]:
+    """The key paths of a part, that of its rule first."""
+    labels = sorted(part.settings.items(), key=lambda item: item[0] != "rule")
+    return tuple(label.path for _, label in labels)
+
+
+def _paths(routers: list[Router], paths: tuple[str, ...], setting: Setting, found: Routing) -> None:
+    source = _latest([router.settings["rule"].path for router in routers], setting)
+    if len(paths) > 1:
+        found.wishes["path_prefixes",] = Wish(list(paths), source)
+    else:
+        found.wishes["path_prefix",] = Wish(paths[0], source)
+    found.wishes["strip_path_prefix",] = Wish(False, source)
+
+
+def _tls(
+    routers: list[Router], hosts: list[str], paths: tuple[str, ...], setting: Setting, found: Routing
+) -> None:
+    """Automatic TLS, where kamal-proxy can have it; else the labels stay."""
+    safe = secured(routers, setting.resolvers)
+    if not safe:
+        return
+    stating = [label.path for label in tls_labels(safe)]
+    why, todo = no_certificate(safe, hosts, paths, setting)
+    if why:
+        keys = tuple(stating) or tuple(entry_point_arguments(safe, setting.resolvers))
+        found.left.append(Left("tls", keys, NO_CERTIFICATE, f"{why}: {todo}"))
+        return
+    rules = [router.settings["rule"].path for router in routers if "rule" in router.settings]
+    found.wishes["ssl",] = Wish(True, _latest([*stating, *rules], setting))
+    covered = {host for router in safe for host in (router.rule or Rule()).hosts}
+    bare = [host for host in hosts if host not in covered]
+    if bare:
+        found.notes.append(f"{' and '.join(bare)} had no TLS and gets it")
+
+
+def _middlewares(
+    routers: list[Router], defined: dict[str, Middleware], found: Routing
+) -> Iterator[Middleware]:
+    """The middlewares that labels define; those that something else defines have no equivalent."""
+    yield from defined.values()
+    for router in routers:
+        odd = [n for n in router.words("middlewares") if n not in defined and not n.endswith("-retry")]
+        if odd:
+            names = ", ".join(f"`{name}`" for name in odd)
+            key = router.settings["middlewares"].path
+            found.left.append(
+                Left("middleware", (key,), f"kamal-proxy knows no middleware {names}", IN_FRONT)
+            )
+
+
+_BUFFERING = {
+    "maxrequestbodybytes": "max_request_body",
+    "memrequestbodybytes": "memory",
+    "maxresponsebodybytes": "max_response_body",
+}
+
+
+def _middleware(middleware: Middleware, found: Routing, paths: tuple[str, ...]) -> None:
+    kind = middleware.kind
+    if kind == "buffering":
+        for setting, label in middleware.settings.items():
+            _buffer(setting.removeprefix("buffering."), label, found)
+    elif kind == "stripprefix" and paths:
+        found.wishes.pop(("strip_path_prefix",), None)
+    elif kind == "redirectscheme" and ("ssl",) not in found.wishes:
+        why = "kamal-proxy redirects to HTTPS only where it has TLS itself"
+        found.left.append(Left("redirect", _keys(middleware), why, "let the app redirect, or " + IN_FRONT))
+    elif kind not in ("retry", "redirectscheme"):
+        hint = "let the app do it, or " + IN_FRONT
+        found.left.append(Left("middleware", _keys(middleware), f"kamal-proxy has no `{kind}`", hint))
+
+
+def _buffer(setting: str, label: Label, found: Routing) -> None:
+    number = str(label.value)
+    if setting in _BUFFERING and re.fullmatch(r"\d+", number):
+        found.wishes["buffering", _BUFFERING[setting]] = Wish(int(number), label.path)
+    else:
+        found.left.append(Left("middleware", (label.path,), "kamal-proxy has nothing like it", IN_FRONT))
+
+
+def _service(service: Part, found: Routing) -> None:
+    odd = []
+    for setting, label in service.settings.items():
+        known = setting.removeprefix("loadbalancer.")
+        if known == "server.scheme" and str(label.value).lower() == "http":
+            continue
+        if known in ("healthcheck.path", "healthcheck.interval", "healthcheck.timeout"):
+            name = known.split(".")[1]
+            value = health_path(label.value) if name == "path" else seconds(label.value)
+            if value is not None and not isinstance(label.value, Opaque):
+                found.wishes["healthcheck", name] = Wish(value, label.path)
+                continue
+        if known not in ("server.port", "passhostheader"):
+            odd.append((known, label))
+    for known, label in odd:
+        why = f"kamal-proxy has nothing like `{known}: {label.value}`"
+        found.left.append(Left("service", (label.path,), why, IN_FRONT))
+
+
+def _ports(ports: list[Label], found: Routing) -> None:
+    numbers = {str(label.value) for label in ports}
+    keys = tuple(label.path for label in ports)
+    if len(numbers) > 1:
+        why = f"the labels name several ports: {', '.join(sorted(numbers))}"
+        found.left.append(Left("app-port", keys, why, "write `proxy.app_port` with the one that serves"))
+    elif ports and re.fullmatch(r"\d+", str(ports[0].value)):
+        found.wishes["app_port",] = Wish(int(str(ports[0].value)), ports[0].path)
+    elif ports:
+        why = "ERB or a word names the port of the app"
+        found.left.append(Left("app-port", keys, why, "write `proxy.app_port` with a number"))
+
+
+def _others(labels: list[Label], found: Routing) -> None:
+    for protocol in ("tcp", "udp"):
+        keys = tuple(label.path for label in labels if label.name.lower().startswith(f"traefik.{protocol}."))
+        if keys:
+            why = f"kamal-proxy serves HTTP only, no {protocol.upper()}"
+            found.left.append(Left(protocol, keys, why, f"publish the port of the container, or {IN_FRONT}"))
+    rest = [label for label in labels if not label.name.lower().startswith(("traefik.tcp.", "traefik.udp."))]
+    for label in rest:
+        found.left.append(Left("label", (label.path,), "kamal-proxy has nothing like it", IN_FRONT))

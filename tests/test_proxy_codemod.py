@@ -1,0 +1,147 @@
+"""The proxy codemod on whole configs: what comes at which level, and what is left for hands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from kamal_migrate.api import MOVED, Finding, Options, Safety, Version
+from kamal_migrate.catalog import builtin
+from kamal_migrate.kamal.loading import views
+from kamal_migrate.project import Project
+
+CODEMOD = next(codemod for codemod in builtin() if codemod.id == "proxy")
+HEAD = "service: shop\nimage: acme/shop\n"
+WEB = "servers:\n  web:\n    hosts: [192.0.2.1]\n"
+RULE = "    labels:\n      traefik.http.routers.shop.rule: Host(`a.com`)\n"
+
+
+def decided(config: str, docker: str = "EXPOSE 3000", **options: Any) -> list[Finding]:
+    files = {"config/deploy.yml": HEAD + config, "Dockerfile": f"FROM ruby\n{docker}\n"}
+    project = Project("shop", files)
+    (view,) = views(project, project.configs[0])
+    return list(CODEMOD.decide(view, Options(**options)))
+
+
+def came(config: str, docker: str = "EXPOSE 3000", **options: Any) -> Mapping[str, object]:
+    """The keys that come, by their names."""
+    fixes = [finding.fix for finding in decided(config, docker, **options) if finding.fix]
+    return {".".join(map(str, come.path)): come.value for fix in fixes for come in fix.comes}
+
+
+def by_hand(config: str, **options: Any) -> list[str]:
+    return [f.id for f in decided(config, **options) if f.safety is Safety.MANUAL]
+
+
+@pytest.mark.parametrize(
+    ("to", "key", "value"),
+    [(Version(2, 0), "proxy.host", "a.com"), (Version(2, 1), "proxy.hosts", ["a.com"])],
+)
+def test_hosts_by_target(to: Version, key: str, value: object) -> None:
+    assert came(WEB + RULE, to=to) == {key: value, "proxy.app_port": 3000}
+
+
+def test_every_come_names_the_key_it_comes_from() -> None:
+    (found,) = decided(WEB + RULE + "healthcheck: {path: /ok, max_attempts: 4}\n")
+    assert found.fix
+    rule = ("servers", "web", "labels", "traefik.http.routers.shop.rule")
+    assert [(come.path, come.value, come.source) for come in found.fix.comes] == [
+        (("proxy", "hosts"), ["a.com"], rule),
+        (("proxy", "app_port"), 3000, None),
+        (("proxy", "healthcheck", "path"), MOVED, ("healthcheck", "path")),
+        (("deploy_timeout",), 10, ("healthcheck", "max_attempts")),
+    ]
+    assert found.fix.goes == (("healthcheck", "path"), ("healthcheck", "max_attempts"), rule)
+
+
+@pytest.mark.parametrize(
+    ("docker", "port", "safety"),
+    [
+        ("EXPOSE 3000", 3000, Safety.REVIEW),
+        ("EXPOSE 80", None, Safety.REVIEW),
+        ("EXPOSE 9000 4000", 4000, Safety.ASSUMED),
+        ("EXPOSE 53/udp 4000/tcp", 4000, Safety.REVIEW),
+        ("ARG PORT=5000\nEXPOSE $PORT", 5000, Safety.REVIEW),
+        ("EXPOSE ${PORT:-6000}", 6000, Safety.REVIEW),
+        ("EXPOSE 4000\nFROM nginx", 3000, Safety.ASSUMED),
+        ("", 3000, Safety.ASSUMED),
+    ],
+)
+def test_the_port_of_the_image(docker: str, port: int | None, safety: Safety) -> None:
+    found = decided(WEB + RULE, docker)[0]
+    assert came(WEB + RULE, docker).get("proxy.app_port") == port
+    assert found.safety is safety
+
+
+def test_the_port_label_counts_before_everything_else() -> None:
+    label = "      traefik.http.services.shop.loadbalancer.server.port: '8080'\n"
+    assert came(WEB + RULE + label)["proxy.app_port"] == 8080
+    assert by_hand(WEB + RULE + label + "healthcheck: {port: 3000}\n") == ["proxy/health-port"]
+
+
+def test_the_port_of_the_health_check_is_assumed() -> None:
+    config = WEB + "healthcheck: {port: '4000'}\n"
+    assert came(config, "")["proxy.app_port"] == 4000
+    assert decided(config, "")[0].safety is Safety.ASSUMED
+
+
+@pytest.mark.parametrize(
+    ("source", "value"),
+    [(Version(1, 2), {"proxy.app_port": 3000}), (Version(1, 3), {"servers.web.proxy": False})],
+)
+def test_before_1_3_web_had_traefik_whatever_it_said(source: Version, value: Mapping[str, object]) -> None:
+    assert came(WEB + "    traefik: false\n", source=source) == value
+
+
+def test_roles_that_differ_have_their_own_maps() -> None:
+    other = "  admin:\n    hosts: [192.0.2.2]\n    traefik: true\n" + RULE.replace("a.com", "b.com")
+    assert came(WEB + RULE + other) == {
+        "proxy.app_port": 3000,
+        "servers.web.proxy.hosts": ["a.com"],
+        "servers.admin.proxy.hosts": ["b.com"],
+    }
+
+
+def test_run_only_where_it_cannot_conflict() -> None:
+    traefik = "traefik: {options: {memory: 1g}}\n"
+    two = WEB + "  admin:\n    hosts: [192.0.2.1]\n    traefik: true\n" + traefik
+    run = "proxy.run.options.memory"
+    assert came(WEB + traefik, to=Version(2, 10))[run] == "1g"
+    assert run not in came(WEB + traefik, to=Version(2, 9))
+    assert run not in came(two, to=Version(2, 11))
+    assert came(two, to=Version(2, 12))[run] == "1g"
+    notes = decided(two, to=Version(2, 11))[0].notes
+    assert any("kamal proxy boot_config set --docker_options memory=1g" in note for note in notes)
+
+
+def test_preserve_streams() -> None:
+    assert came(WEB + RULE, preserve=True)["proxy.buffering.requests"] is False
+    assert not any("buffers" in note for note in decided(WEB + RULE, preserve=True)[0].notes)
+
+
+@pytest.mark.parametrize(
+    ("labels", "finding"),
+    [
+        (["traefik.http.routers.shop.tls: true"], "proxy/tls"),
+        (["traefik.http.routers.shop.middlewares: auth@file"], "proxy/middleware"),
+        (["traefik.http.middlewares.a.ratelimit.average: 1"], "proxy/middleware"),
+        (["traefik.http.services.s.loadbalancer.server.scheme: h2c"], "proxy/service"),
+        (["traefik.http.routers.other.rule: Path(`/x`)"], "proxy/router"),
+        (["traefik.udp.services.x.loadbalancer.server.port: 53"], "proxy/udp"),
+        (["traefik.enable: false"], "proxy/disabled"),
+    ],
+)
+def test_labels_without_an_equivalent_stay(labels: list[str], finding: str) -> None:
+    config = WEB + RULE + "".join(f"      {label}\n" for label in labels)
+    main, left = decided(config)
+    assert left.id == finding
+    assert main.fix
+    assert left.key not in main.fix.goes
+
+
+def test_a_config_of_kamal_2_is_left_alone() -> None:
+    assert decided(WEB + "builder: {arch: amd64}\n") == []
+    assert decided(WEB + "proxy: {hosts: [a.com]}\n") == []
+    assert [found.id for found in decided(WEB)] == ["proxy/app-port"]
