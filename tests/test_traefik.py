@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from kamal_migrate.kamal.health import command, health_path, patience, seconds
+from kamal_migrate.kamal.durations import at_least_one
+from kamal_migrate.kamal.health import command, health_path, patience
 from kamal_migrate.kamal.loading import Opaque
 from kamal_migrate.kamal.traefik import of_map, read
 from kamal_migrate.kamal.traefik_args import Fate, lines, resolvers
@@ -190,7 +191,7 @@ def test_what_tls_hangs_on() -> None:
     ],
 )
 def test_durations_as_whole_seconds(duration: object, whole: int | None) -> None:
-    assert seconds(duration) == whole
+    assert at_least_one(duration) == whole
 
 
 def test_health_checks() -> None:

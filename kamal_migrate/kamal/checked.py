@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from kamal_migrate.kamal.durations import at_least_one
 from kamal_migrate.kamal.evidence import Evidence, exposed
-from kamal_migrate.kamal.health import DEFAULT_INTERVAL, DEFAULT_PATH, command, health_path, seconds
+from kamal_migrate.kamal.health import DEFAULT_INTERVAL, DEFAULT_PATH, command, health_path
 from kamal_migrate.kamal.loading import Opaque, View
 from kamal_migrate.kamal.proxied import Role, Said
 from kamal_migrate.kamal.routing import Left, NewKey, Routing, Wish
@@ -45,7 +46,7 @@ def _path(view: View, path: Said, wishes: dict[Path, Wish]) -> None:
 
 
 def _interval(view: View, interval: Said, routing: Routing) -> None:
-    whole = None if isinstance(interval.value, Opaque) else seconds(interval.value)
+    whole = None if isinstance(interval.value, Opaque) else at_least_one(interval.value)
     if whole is None:
         why = f"whole seconds are wanted; `interval: {_text(interval.value)}` goes"
         todo = "write `proxy.healthcheck.interval` in seconds"

@@ -1,29 +1,10 @@
-"""The health checks of Kamal 1 in the units and words of Kamal 2 (history D.4)."""
+"""The health checks of Kamal 1 in the words of Kamal 2 (history D.4)."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 DEFAULT_PATH, DEFAULT_PORT, DEFAULT_INTERVAL = "/up", 3000, "1s"
-_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
-_PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ms|us|µs|ns|h|m|s)")
-
-
-def seconds(duration: object) -> int | None:
-    """A Docker duration such as ``1m30s``, or a number, as whole seconds, at least one.
-
-    None where it is no duration.
-    """
-    if isinstance(duration, (int, float)) and not isinstance(duration, bool):
-        return max(1, round(duration))
-    text = str(duration).strip()
-    if re.fullmatch(r"\d+", text):
-        return max(1, int(text))
-    parts = _PART.findall(text)
-    if not parts or "".join(number + unit for number, unit in parts) != text:
-        return None
-    return max(1, round(sum(float(number) * _UNITS[unit] for number, unit in parts)))
 
 
 def patience(max_attempts: int) -> int:

@@ -14,7 +14,8 @@ from kamal_migrate.kamal.certificates import (
     secured,
     tls_labels,
 )
-from kamal_migrate.kamal.health import health_path, seconds
+from kamal_migrate.kamal.durations import at_least_one
+from kamal_migrate.kamal.health import health_path
 from kamal_migrate.kamal.loading import Opaque
 from kamal_migrate.kamal.traefik import Label, Middleware, Part, Router, read
 from kamal_migrate.kamal.traefik_rules import Rule
@@ -241,7 +242,7 @@ def _service(service: Part, found: Routing) -> None:
             continue
         if known in ("healthcheck.path", "healthcheck.interval", "healthcheck.timeout"):
             name = known.split(".")[1]
-            value = health_path(label.value) if name == "path" else seconds(label.value)
+            value = health_path(label.value) if name == "path" else at_least_one(label.value)
             if value is not None and not isinstance(label.value, Opaque):
                 found.wishes["healthcheck", name] = Wish(value, label.path)
                 continue

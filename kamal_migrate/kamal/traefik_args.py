@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from enum import Enum
 from typing import NamedTuple
 
-from kamal_migrate.kamal.health import seconds
+from kamal_migrate.kamal.durations import at_least_one
 from kamal_migrate.kamal.loading import Opaque
 from kamal_migrate.kamal.traefik import is_for_traefik, is_off
 from kamal_migrate.yamldoc import Path
@@ -191,9 +191,9 @@ def _forwarded(path: Path, value: object) -> Line:
 
 
 def _timeout(path: Path, value: object) -> Line:
-    if isinstance(value, Opaque) or seconds(value) is None or str(value) in ("0", "0s"):
+    if isinstance(value, Opaque) or at_least_one(value) is None or str(value) in ("0", "0s"):
         return Line(path, value, Fate.NONE, "only whole seconds can be taken over")
-    return Line(path, value, Fate.MAPPED, key=("response_timeout",), meaning=seconds(value))
+    return Line(path, value, Fate.MAPPED, key=("response_timeout",), meaning=at_least_one(value))
 
 
 def _server(path: Path, value: object) -> Line:
