@@ -52,6 +52,17 @@ def interpreters() -> list[str]:
 expose_pyenv()
 PYTHONS = interpreters()
 MEASURED = PYTHONS[-1]
+ALL = ("-m", "heavy or not heavy")
+# What runs by itself; those in between have their session: `nox -s tests-3.12`.
+OUTER = sorted({PYTHONS[0], MEASURED}, key=PYTHONS.index)
+nox.options.sessions = [
+    "lint",
+    *(f"types-{python}" for python in OUTER),
+    *(f"tests-{python}" for python in OUTER),
+    "coverage",
+    "min",
+    "integrations",
+]
 
 
 @nox.session(python=MEASURED)
@@ -62,7 +73,7 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "format", "--check")
 
 
-@nox.session(python=sorted({PYTHONS[0], MEASURED}, key=PYTHONS.index))
+@nox.session(python=OUTER)
 def types(session: nox.Session) -> None:
     """Types, as the oldest and the newest Python see them."""
     session.install("-e", ".[dev]")
@@ -71,11 +82,11 @@ def types(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
-    """Every test, on every Python; the newest one also measures coverage."""
+    """Every test on the newest Python, which also measures coverage; on the others all but the heavy ones."""
     session.install("-e", ".[test]")
     if session.python == MEASURED:
         session.run("coverage", "erase")
-        session.run("coverage", "run", "-m", "pytest", *session.posargs)
+        session.run("coverage", "run", "-m", "pytest", *ALL, *session.posargs)
     else:
         session.run("pytest", *session.posargs)
 
@@ -90,8 +101,15 @@ def coverage(session: nox.Session) -> None:
 
 @nox.session(name="min", python=PYTHONS[0])
 def minimum(session: nox.Session) -> None:
-    """Every test, with the oldest dependencies that pyproject.toml admits."""
+    """All tests but the heavy ones, with the oldest dependencies that pyproject.toml admits."""
     project = nox.project.load_toml("pyproject.toml")["project"]
     pins = [requirement.replace(">=", "==", 1) for requirement in project["dependencies"]]
     session.install("-e", ".[test]", *pins)
     session.run("pytest", *session.posargs)
+
+
+@nox.session(python=MEASURED)
+def integrations(session: nox.Session) -> None:
+    """The hooks by a real pre-commit, and the action's installation; they build the package with pip."""
+    session.install("-e", ".[test]", "pre-commit")
+    session.run("pytest", "-m", "network", *session.posargs, env={"KAMAL_MIGRATE_NETWORK": "1"})

@@ -29,9 +29,10 @@ What this does
     public; for Amazon ECR with the options that ECR needs. Where `image` is
     ERB, Kamal's own default stands: a repository `<image>-build-cache`. A cache
     that any view has is left alone.
-    X is what --arch, kamal-migrate.toml, a role's platform option, the
-    Dockerfile's `FROM --platform`, the CI runner or a commented-out builder
-    says. Without any of these it is amd64, and the change is `assumed`.
+    X is what --arch, kamal-migrate.toml, an inventory of all the hosts, a
+    role's platform option, the Dockerfile's `FROM --platform`, the CI runner or
+    a commented-out builder says. Without any of these it is amd64, and the
+    change is `assumed`.
     `multiarch: true`, and no `arch` at all, become `arch: [amd64, arm64]`: what
     Kamal 1 did. An `arch` that stands beside `multiarch` stays.
     `remote: {arch, host}` becomes `arch`, `remote: host` and `local: false`;
@@ -230,7 +231,8 @@ def _worded(meant: Explicit) -> Finding:
 
 def _native(view: View, options: Options) -> Finding:
     """`multiarch: false`: pin the architecture that the servers run."""
-    arch, to_2 = architecture(view, options.arch, options.answer), options.to >= KAMAL_2
+    known, to_2 = options.inventory.of_app(view, options.to), options.to >= KAMAL_2
+    arch = architecture(view, options.arch, options.answer, known)
     notes: tuple[str, ...] = () if to_2 or arch.value == "both" else (RECREATED,)
     if options.preserve:
         came: tuple[Come, ...] = (

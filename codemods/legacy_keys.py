@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kamal_migrate.api import Codemod, Finding, Options, Path, Refused, Safety, View, refused
+from kamal_migrate.api import Codemod, Finding, Options, Refused, Safety, View, refused
 
 CODEMOD = Codemod("Name the keys that the target Kamal does not know", fallback=True)
 
@@ -31,7 +31,7 @@ CODEMOD = Codemod("Name the keys that the target Kamal does not know", fallback=
 def decide(view: View, options: Options) -> Iterator[Finding]:
     """A finding for each key that the target refuses or ignores."""
     for key in refused(view.data, options.to):
-        yield _finding(key.path, _fate(key, f"Kamal {options.to.short}"))
+        yield _finding(key, _fate(key, f"Kamal {options.to.short}"))
 
 
 def _fate(key: Refused, kamal: str) -> str:
@@ -43,5 +43,7 @@ def _fate(key: Refused, kamal: str) -> str:
     return f"{fate}; instead: {key.replaced_by}" if key.replaced_by else fate
 
 
-def _finding(path: Path, message: str) -> Finding:
-    return Finding(f"legacy-keys/{path[-1]}", path, message, Safety.MANUAL, todo="rewrite it by hand")
+def _finding(key: Refused, message: str) -> Finding:
+    todo = "rewrite it by hand" if key.replaced_by or key.retyped else "take it out"
+    todo = "take it out, or migrate to a Kamal that knows it (--to)" if key.newer else todo
+    return Finding(f"legacy-keys/{key.path[-1]}", key.path, message, Safety.MANUAL, todo=todo)

@@ -192,9 +192,9 @@ def _broadcast(view: View) -> Finding:
     command = view.get(*path)
     if command is None:
         return _finding("audit-broadcast-cmd", path, "it is empty", Fix((path,)), Safety.SAFE)
-    shown = command if isinstance(command, str) else "its command"
-    hook = f'#!/bin/sh, then {shown} "[$KAMAL_PERFORMER] deployed $KAMAL_SERVICE_VERSION"'
-    todo = f"write it as .kamal/hooks/post-deploy ({hook}), make that executable, and take the key out"
+    shown = command.source if isinstance(command, Opaque) else str(command)
+    hook = f'#!/bin/sh\n{shown} "[$KAMAL_PERFORMER] deployed $KAMAL_SERVICE_VERSION"'
+    todo = f"take it out, and put this into .kamal/hooks/post-deploy, an executable file:\n{hook}"
     return _finding("audit-broadcast-cmd", path, "hooks took the place of `audit_broadcast_cmd`", todo=todo)
 
 

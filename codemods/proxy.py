@@ -40,18 +40,47 @@ Left to you
     What kamal-proxy has nothing for is named on its line: other rules and
     middlewares, basic auth, DNS challenges, own certificates, TLS on several
     servers, TCP, dashboards, file providers, commands as health checks. Labels
-    of that kind stay, so that the next run names them again; in root `traefik`
-    they go, and are quoted. The way out is Traefik as an accessory in front of
-    kamal-proxy, whose ports are unpublished then (`proxy.run.publish: false`).
+    of that kind stay, so that the next run names them again: take each out when
+    it is done. In root `traefik` they go, and are quoted. A health check that
+    comes only when `deploy_timeout` is over is named too.
+    To keep Traefik in front of kamal-proxy, begin with the lines below. What
+    `traefik.args` said goes into `cmd`, each with `--` before it; what the
+    labels of the role said, into `label`; take `proxy.ssl` out. Before 2.10
+    `kamal proxy boot_config set` stands for `run`, with `--publish false` and
+    `--docker_options label=…`.
+
+        proxy:
+          run:
+            publish: false
+            options:
+              label:
+                - traefik.enable=true
+                - traefik.http.routers.app.rule=PathPrefix(`/`)
+                - traefik.http.services.app.loadbalancer.server.port=80
+        accessories:
+          traefik:
+            image: traefik:v2.11
+            roles: [web]
+            cmd: >-
+              --providers.docker --providers.docker.exposedByDefault=false
+              --entryPoints.web.address=:80
+            options:
+              publish: ["80:80"]
+            volumes: ["/var/run/docker.sock:/var/run/docker.sock"]
+
     Make sure that the health path answers 200 without a redirect, whatever the
-    Host header, and that the app listens on 0.0.0.0.
+    Host header, and that the app listens on 0.0.0.0. `ssl: true` drops the
+    X-Forwarded headers of others: behind a load balancer or a CDN write
+    `forward_headers: true`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from kamal_migrate.api import (
+    IN_FRONT,
     MOVED,
     AccessoryRoute,
     Codemod,
@@ -92,17 +121,24 @@ MESSAGES = {
     "labels": "Kamal 2 has kamal-proxy in place of Traefik: `proxy` says what labels said",
 }
 PORT_80 = "Kamal 2 sends requests to port 80 of the app unless `proxy.app_port` names another"
-CHECKS = "kamal-proxy wants a 2xx at the health path, and asks with another Host header: listen on 0.0.0.0"
+CHECKS = "health is asked over the network, with another Host header, and wants a 2xx: listen on 0.0.0.0"
 BUFFERS = "Kamal 2 buffers requests and responses unless `proxy.buffering` says otherwise; --preserve says it"
-HEADERS = (
-    "`ssl: true` drops X-Forwarded headers of others; behind a load balancer or CDN: `forward_headers: true`"
-)
-REDIRECTS = "`ssl: true` redirects HTTP to HTTPS"
+CERTIFICATES = "`ssl: true` gets new certificates"
+REDIRECTS = "redirects HTTP to HTTPS"
+HEADERS = "drops X-Forwarded headers (behind a load balancer or CDN: `forward_headers: true`)"
+BEGIN_IN_FRONT = "`kamal-migrate explain proxy` has the lines to begin with"
 OTHER_HOSTS = "requests for other hosts get a 404; Kamal 1 had a router that took them all"
 
 
 def decide(view: View, options: Options) -> Iterator[Finding]:
     """All that goes and comes as one finding, accessories, then each thing without an equivalent."""
+    hinted = ""
+    for finding in _decided(view, options):
+        hinted = hinted or (finding.todo if IN_FRONT in finding.todo else "")
+        yield replace(finding, notes=(BEGIN_IN_FRONT,)) if hinted and finding.todo == hinted else finding
+
+
+def _decided(view: View, options: Options) -> Iterator[Finding]:
     found, key = fronting(view, options.to, options.source), first_of_traefik(view)
     if key is not None and found.goes:
         yield _main(key, found, options)
@@ -126,7 +162,12 @@ def _main(key: Path, found: Fronting, options: Options) -> Finding:
     evidence = f"port {port.value}: {port.source}" if port else ""
     fix = Fix(tuple(dict.fromkeys(found.goes)), tuple(comes))
     notes = tuple(dict.fromkeys([*found.notes, *_notes(found, options)]))
-    return Finding("proxy/traefik", key, message, safety, fix, evidence, notes=notes)
+    return Finding("proxy/traefik", key, message, safety, fix, evidence, notes=notes, also=_refused(found))
+
+
+def _refused(found: Fronting) -> tuple[Path, ...]:
+    """The other keys that Kamal 2 would refuse, and that go: the health checks of the root and of roles."""
+    return tuple(dict.fromkeys(path[:-1] for path in found.goes if path[-2:-1] == ("healthcheck",)))
 
 
 def _notes(found: Fronting, options: Options) -> Iterator[str]:
@@ -134,10 +175,11 @@ def _notes(found: Fronting, options: Options) -> Iterator[str]:
     names = {new.path[-1] for new in found.comes}
     if names & {"host", "hosts"}:
         yield OTHER_HOSTS
-    if "ssl" in names and not found.redirects:
-        yield f"{REDIRECTS}, unless `ssl_redirect: false`" if options.to >= SSL_REDIRECT else REDIRECTS
-    if "ssl" in names and "forward_headers" not in names:
-        yield HEADERS
+    if "ssl" in names:
+        switch = " (unless `ssl_redirect: false`)" if options.to >= SSL_REDIRECT else ""
+        changes = [CERTIFICATES, *([] if found.redirects else [REDIRECTS + switch])]
+        changes += [] if "forward_headers" in names else [HEADERS]
+        yield " and ".join(filter(None, (", ".join(changes[:-1]), changes[-1])))
     if found.proxied:
         yield CHECKS
     if found.proxied and not options.preserve:
@@ -169,13 +211,11 @@ def _accessory(route: AccessoryRoute) -> Finding:
 
 def _by_hand(found: Fronting) -> Iterator[Finding]:
     """A finding for each thing without an equivalent; what is named twice is one."""
-    said: set[tuple[str, Path]] = set()
-    for thing in found.left:
-        if (thing.name, thing.keys[0]) not in said:
-            said.add((thing.name, thing.keys[0]))
-            name, also = f"proxy/{thing.name}", thing.keys[1:]
-            key, goes = thing.keys[0], _goes(thing, found)
-            yield Finding(name, key, thing.message, Safety.MANUAL, todo=thing.todo, also=also, went=goes)
+    things = {(thing.name, thing.keys[0]): thing for thing in reversed(found.left)}
+    for thing in sorted(things.values(), key=found.left.index):
+        name, also = f"proxy/{thing.name}", thing.keys[1:]
+        key, goes = thing.keys[0], _goes(thing, found)
+        yield Finding(name, key, thing.message, Safety.MANUAL, todo=thing.todo, also=also, went=goes)
 
 
 def _goes(thing: Left, found: Fronting) -> bool:

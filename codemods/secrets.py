@@ -86,12 +86,12 @@ def decide_app(app: App, options: Options) -> Iterator[Finding]:
     """What only ERB tells, the files of secrets, then what no line can say."""
     ways, env = secret_loads(app, options.to, options.source), EnvFiles(app)
     yield from _named_by_erb(app, options)
-    yield from _reads_env(app, env, ways)
+    yield from _reads_env(app, env, ways, options)
     planned = placed_secrets(env, ways, values=options.secrets_from_env_file)
     for path in env.unreadable if planned else ():
         todo = "close its ERB tags, then run again"
         yield _manual("secrets/template", (path,), f"{path} has an ERB tag that is never closed", todo, path)
-    old = not all(speaks_kamal_2(view) for view in app.views)
+    old = _is_old(app, options)
     files = [found for file in planned if old and (found := _file(app, file, options))]
     yield from files
     yield from _odd(app, ways, options)
@@ -141,7 +141,7 @@ def _inside(app: App, path: str) -> str:
 
 def _header(file: SecretFile, options: Options, *, private: bool) -> Iterator[str]:
     """The comment at the top of a file that comes."""
-    yield "# The secrets that Kamal passes on: each one's value, or where it comes from."
+    yield "# The secrets that Kamal passes on: their values, or where they come from."
     yield "# There are values in here: keep it out of git." if private else "# No values in here: commit it."
     if options.to >= PRINTS:
         names = {load.destination for load in file.loads}
@@ -208,10 +208,16 @@ def _named_by_erb(app: App, options: Options) -> Iterator[Finding]:
         yield _manual("secrets/erb-names", spot.key, message, todo, _inside(app, spot.config), spot.line)
 
 
-def _reads_env(app: App, env: EnvFiles, ways: Iterable[SecretLoad]) -> Iterator[Finding]:
+def _is_old(app: App, options: Options) -> bool:
+    """Whether the app comes from Kamal 1; that a lock file names Kamal 2 already tells nothing."""
+    known = options.source if options.source and options.source < Version(2) else None
+    return not all(speaks_kamal_2(view, known) for view in app.views)
+
+
+def _reads_env(app: App, env: EnvFiles, ways: Iterable[SecretLoad], options: Options) -> Iterator[Finding]:
     """ERB in the configs that reads what `.env` said."""
     lines: dict[str, dict[str, int]] = {}
-    old = not all(speaks_kamal_2(view) for view in app.views)
+    old = _is_old(app, options)
     # A .env beside a config of Kamal 2 is for something else, unless the secrets come from it as well.
     counts = old or env.feeds({path for load in ways for path in (load.common, load.own)})
     for name, config, line in read_by_configs(app):

@@ -78,6 +78,7 @@ from kamal_migrate.kamal.strictness import (
     misfits,
     strays,
 )
+from kamal_migrate.kamal.traefik_reasons import IN_FRONT
 from kamal_migrate.kamal.versions import Version, parse
 from kamal_migrate.yamldoc import Data, Path
 
@@ -86,6 +87,7 @@ __all__ = [
     "GEMFILE",
     "HOOKS",
     "HOOK_VARIABLES",
+    "IN_FRONT",
     "LOCK",
     "MOVED",
     "OLD_HOOKS",

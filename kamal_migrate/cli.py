@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from textwrap import wrap
 from typing import Annotated, Any
 
 import typer
@@ -14,14 +15,12 @@ from typer.core import TyperCommand, TyperGroup
 from kamal_migrate import __version__, session
 from kamal_migrate.asking import Terminal
 from kamal_migrate.catalog import CatalogError, catalog
-from kamal_migrate.commands.check import command as check_command
-from kamal_migrate.commands.steps import command as steps_command
 from kamal_migrate.console import Closed, asker, is_terminal, printer, shown, verbatim
 from kamal_migrate.disk import WriteError
 from kamal_migrate.engine.proofs import ProofError
 from kamal_migrate.kamal.versions import parse
+from kamal_migrate.masking import mask
 from kamal_migrate.project import InputError
-from kamal_migrate.report.masking import mask
 from kamal_migrate.report.terminal import printable
 from kamal_migrate.request import Request, UsageError
 from kamal_migrate.session import REFUSED, UNUSABLE
@@ -57,13 +56,71 @@ def _plain(params: list[Any]) -> list[Any]:
 
 
 class _Group(TyperGroup):
+    """The commands; what is not needed to run one of them is not loaded for it."""
+
     def get_params(self, ctx: Any) -> list[Any]:
         return _plain(super().get_params(ctx))
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return [*super().list_commands(ctx), *_LATER]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        later = _LATER.get(cmd_name)
+        return typer.main.get_command(later()) if later else super().get_command(ctx, cmd_name)
 
 
 class _Command(TyperCommand):
     def get_params(self, ctx: Any) -> list[Any]:
         return _plain(super().get_params(ctx))
+
+
+def _check() -> typer.Typer:
+    from kamal_migrate.commands.check import command
+
+    return _alone("check", command(printer, verbatim))
+
+
+def _diagnose() -> typer.Typer:
+    from kamal_migrate.commands.diagnose import command
+
+    return _alone("diagnose", command(printer, verbatim))
+
+
+def _hosts() -> typer.Typer:
+    from kamal_migrate.commands.hosts import command
+
+    return _alone("hosts", command(printer, verbatim), help_option_names=["--help"])
+
+
+def _schema() -> typer.Typer:
+    from kamal_migrate.commands.schema import command
+
+    return _alone("schema", command(verbatim))
+
+
+def _steps() -> typer.Typer:
+    from kamal_migrate.commands.steps import command
+
+    return _alone("steps", command(printer, verbatim))
+
+
+_LATER: dict[str, Callable[[], typer.Typer]] = {
+    "check": _check,
+    "steps": _steps,
+    "hosts": _hosts,
+    "diagnose": _diagnose,
+    "schema": _schema,
+}
+
+
+def _alone(name: str, function: Callable[..., None], **settings: Any) -> typer.Typer:
+    """One command by itself."""
+    found = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
+    found.command(name, cls=_Command, context_settings={**_CONTEXT, **settings})(function)
+    return found
+
+
+_CONTEXT: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 80}
 
 
 app = typer.Typer(
@@ -73,7 +130,7 @@ app = typer.Typer(
     epilog=EXIT_CODES,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
+    context_settings=_CONTEXT,
 )
 
 
@@ -116,6 +173,9 @@ def main(
     arch: Annotated[
         str | None, _word("--arch", "ARCH", "What the servers run: amd64, arm64 or both.")
     ] = None,
+    inventory: Annotated[
+        str | None, _word("--inventory", "FILE", "What the hosts run: a line for each, 10.0.0.4: amd64.")
+    ] = None,
     cache: Annotated[
         str | None, _word("--cache", "KIND", "The cache to add: registry, plain, gha or none.")
     ] = None,
@@ -142,7 +202,7 @@ def main(
 ) -> None:
     """Migrate the app in this folder: show what changes and why, ask, and write."""
     if context.invoked_subcommand:
-        return
+        return _nothing_before(context, context.invoked_subcommand)
     if destination is not None:
         raise UsageError("there is no -d: every destination is always included")
     source_version = parse(source) if source is not None else None
@@ -151,7 +211,7 @@ def main(
     request = Request(
         folder=Path(folder),
         configs=tuple(configs or ()),
-        codemods=_folder(codemods),
+        codemods=_path(codemods),
         to=target(to) if to is not None else None,
         source=source_version,
         arch=_choice("--arch", arch, ARCHITECTURES),
@@ -170,45 +230,83 @@ def main(
         secrets_from_env_file=secrets_from_env_file,
         allow_dirty=allow_dirty,
         verify_with_kamal=verify_with_kamal,
+        inventory=_path(inventory),
     )
     terminal = Terminal(printer(color), shown if diff and is_terminal(sys.stdout) else verbatim, asker())
     raise typer.Exit(session.run(request, terminal))
+
+
+def _nothing_before(context: typer.Context, command: str) -> None:
+    """Refuse options that stand before a command: it would not see them, and look at another app, say."""
+    for param in context.command.params:
+        source = context.get_parameter_source(param.name or "")
+        if source and source.name == "COMMANDLINE":
+            raise UsageError(
+                f"`{command}` does not see {param.opts[0]} before it; its options go behind it: "
+                f"{NAME} {command} --help"
+            )
 
 
 def _choice(name: str, value: str | None, allowed: tuple[str, ...]) -> str | None:
     return None if value is None else choice(name, value, allowed)
 
 
-def _folder(name: str | None) -> Path | None:
+def _path(name: str | None) -> Path | None:
     return None if name is None else Path(name)
 
 
 @app.command("list", cls=_Command)
-def list_codemods(codemods: _Codemods = None) -> None:
-    """The codemods, one a line."""
-    found = catalog(_folder(codemods))
-    column = max((len(codemod.id) for codemod in found), default=0) + 2
-    for codemod in found:
-        verbatim(f"{codemod.id:<{column}}{codemod.declaration.title}\n")
+def list_codemods(
+    codemods: _Codemods = None,
+    rules: Annotated[bool, _flag("--rules", "The rules of check instead.")] = False,
+) -> None:
+    """The codemods, one a line; with --rules what check looks for."""
+    if rules:
+        from kamal_migrate.checking import REFUSED, UNKNOWN, title_of
+        from kamal_migrate.rules import RULES
+
+        own = [(REFUSED, "error", title_of(REFUSED)), (UNKNOWN, "note", title_of(UNKNOWN))]
+        rows = [(rule.id, f"{rule.severity.value}{', off' * rule.off}", rule.title) for rule in RULES]
+        _table([*own, *rows])
+    else:
+        _table([(codemod.id, codemod.declaration.title) for codemod in catalog(_path(codemods))])
+
+
+def _table(rows: Sequence[tuple[str, ...]]) -> None:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)][:-1]
+    for *cells, last in rows:
+        start = "".join(f"{cell:<{width}}  " for cell, width in zip(cells, widths, strict=True))
+        first, *others = wrap(last, 80 - len(start))
+        verbatim(f"{start}{first}\n" + "".join(f"{'':{len(start)}}{other}\n" for other in others))
 
 
 @app.command(cls=_Command)
 def explain(
     name: Annotated[
-        str, typer.Argument(metavar="ID", help="A codemod or a finding, as the preview names it.")
+        str, typer.Argument(metavar="ID", help="A codemod, a finding, a rule or a cause, as it is named.")
     ],
     codemods: _Codemods = None,
 ) -> None:
-    """Why a codemod does what it does, and what is left to you."""
-    for codemod in catalog(_folder(codemods)):
+    """The whole story behind a codemod, a finding, a rule or a cause."""
+    from kamal_migrate.checking import DOCUMENTATION, REFUSED
+    from kamal_migrate.engine.validating import REFUSED as REFUSED_STILL
+    from kamal_migrate.rules import RULES
+
+    told = {REFUSED_STILL: DOCUMENTATION[REFUSED], **DOCUMENTATION}
+    told.update((rule.id, rule.documentation) for rule in RULES)
+    if name in told:
+        return verbatim(told[name] + "\n")
+    for codemod in catalog(_path(codemods)):
         if codemod.id == name.split("/")[0]:
             verbatim(codemod.documentation + "\n")
-            return
-    raise UsageError(f"there is no codemod `{name}`; see: kamal-migrate list")
+            return None
+    from kamal_migrate.report.diagnosis import explanation
 
-
-app.command("check", cls=_Command)(check_command(printer, verbatim))
-app.command("steps", cls=_Command)(steps_command(printer, verbatim))
+    if cause := explanation(name):
+        return printer("auto")(cause)
+    raise UsageError(
+        f"there is no codemod, finding or rule `{name}`; see: kamal-migrate list, kamal-migrate list --rules"
+    )
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
@@ -217,9 +315,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return app(arguments, prog_name=NAME, standalone_mode=False) or 0
     except typer.TyperException as error:
         message = error.format_message().removesuffix(".")
-        return _fail(f"{message[:1].lower()}{message[1:]}; see: {NAME} --help", code=UNUSABLE)
-    except (InputError, SettingsError, CatalogError, UsageError, WriteError, CannotVerify) as error:
-        return _fail(str(error), code=UNUSABLE)
+        asked = getattr(getattr(error, "ctx", None), "command_path", NAME)
+        return _fail(f"{message[:1].lower()}{message[1:]}; see: {asked} --help", code=UNUSABLE)
+    except _KNOWN as error:
+        return _fail(str(error), code=UNUSABLE, hide=_masked_behind_place)
     except ProofError as error:
         return _fail(*_UNPROVED, *(f"  {row}" for row in error.differences), code=REFUSED)
     except KamalRefuses as error:
@@ -235,8 +334,15 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return _fail(*traceback.format_exc().splitlines(), _BUG, code=REFUSED)
 
 
+_KNOWN = (InputError, SettingsError, CatalogError, UsageError, WriteError, CannotVerify)
 _UNPROVED = ("the result is not what was intended; nothing written:",)
 _BUG = f"this is a bug of {NAME}; please report it with the lines above"
+
+
+def _masked_behind_place(line: str) -> str:
+    """A message with its secrets masked; the file it is about, such as `.kamal/secrets`, is no key of one."""
+    place, colon, message = line.partition(": ")
+    return f"{place}{colon}{mask(message)}" if "/" in place and " " not in place else mask(line)
 
 
 def _fail(*lines: str, code: int, hide: Callable[[str], str] = mask) -> int:

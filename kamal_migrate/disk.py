@@ -6,7 +6,8 @@ import os
 from collections.abc import Collection, Iterable, Mapping
 from types import MappingProxyType
 
-from kamal_migrate.reading import MAX_BYTES, Folder, encoded, guest, read
+from kamal_migrate.folder import Folder, bytes_of_guest, read
+from kamal_migrate.reading import MAX_BYTES, encoded
 from kamal_migrate.transaction import Change, NotCarriedOut, NotRestored, carry_out
 
 __all__ = ["MAX_BYTES", "Folder", "WriteError", "check_renamed", "check_unchanged", "read", "write"]
@@ -26,7 +27,7 @@ def check_unchanged(folder: Folder, paths: Iterable[str]) -> None:
                 raise WriteError(
                     f"{path}: is there, but was not read; nothing written. Look at it, then run again"
                 )
-        elif guest(folder.root, path) != folder.bytes_of(path):
+        elif bytes_of_guest(folder.root, path) != folder.bytes_of(path):
             raise WriteError(f"{path}: changed on disk since it was read; nothing written, run again")
 
 

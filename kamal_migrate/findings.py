@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from kamal_migrate.kamal.evidence import Evidence
+from kamal_migrate.kamal.inventory import Inventory
 from kamal_migrate.kamal.versions import NEWEST, NEWEST_1, Version
 from kamal_migrate.yamldoc import Path
 
@@ -106,10 +107,11 @@ class Finding:
     """One thing that a reader accepts or refuses on its own.
 
     ``id`` is ``codemod/thing``, ``key`` the key path it is about, ``message`` one line of why, ``evidence``
-    where its values come from, ``todo`` what to do by hand without a fix, ``notes`` what else to know,
-    ``also`` other keys that it speaks for. A finding about a file has that in ``file`` (relative to the app)
-    and ``line``. ``changes`` are the parts of the deployment that its fix may change, as patterns over the
-    paths of `kamal.deployment` such as ``roles.*.proxy.port``; without them those of its codemod.
+    where its values come from, ``todo`` what to do by hand without a fix, with lines to paste below its
+    first line, ``notes`` what else to know, ``also`` other keys that it speaks for. A finding about a file
+    has that in ``file`` (relative to the app) and ``line``. ``changes`` are the parts of the deployment that
+    its fix may change, as patterns over the paths of `kamal.deployment` such as ``roles.*.proxy.port``;
+    without them those of its codemod.
     ``went`` says that what it is about goes with another finding, so that nothing shows it afterwards.
     ``environment`` are the names that must be in the environment of whoever runs Kamal from now on.
     """
@@ -152,6 +154,7 @@ class Options:
     """What the user asked for. ``arch`` is the architecture they gave, with its source.
 
     ``answer`` is what they said of the servers when asked; it counts only where no file tells.
+    ``inventory`` is what is known of single hosts.
     """
 
     to: Version = NEWEST
@@ -166,6 +169,7 @@ class Options:
     accepted: frozenset[tuple[str, str]] | None = field(default=None)
     safe_only: bool = False
     secrets_from_env_file: bool = False
+    inventory: Inventory = field(default_factory=Inventory)
 
 
 def source_of(options: Options) -> Version:

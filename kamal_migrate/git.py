@@ -30,7 +30,7 @@ def uncommitted(files: Mapping[Path, bytes]) -> set[Path]:
     commit, and where there is no git.
     """
     found: set[Path] = set()
-    git = _git()
+    git = program()
     for folder in {path.parent for path in files} if git else ():
         inside = {path.name: path for path in files if path.parent == folder}
         committed = _committed(git, folder, list(inside))
@@ -42,7 +42,7 @@ def uncommitted(files: Mapping[Path, bytes]) -> set[Path]:
     return found
 
 
-def _git() -> str:
+def program() -> str:
     """The git on the search path; never one in the folder that happens to be current."""
     folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
     return (
@@ -65,7 +65,7 @@ def ignored(folder: Path, paths: Iterable[str]) -> set[str]:
 
     Empty outside of a repository and where there is no git.
     """
-    git = _git() if _in_repository(folder) else ""
+    git = program() if _in_repository(folder) else ""
     asked = b"".join(b"./" + os.fsencode(path) + b"\0" for path in paths)
     answer = _ask(git, folder, "check-ignore", "-z", "--stdin", given=asked) if git and asked else b""
     return {os.fsdecode(path.removeprefix(b"./")) for path in answer.split(b"\0") if path}
@@ -73,7 +73,7 @@ def ignored(folder: Path, paths: Iterable[str]) -> set[str]:
 
 def prefix(folder: Path) -> str:
     """The path of a folder in its repository with a slash at the end; empty at the top and outside of any."""
-    git = _git() if _in_repository(folder) else ""
+    git = program() if _in_repository(folder) else ""
     answer = _ask(git, folder, "rev-parse", "--show-prefix") if git else b""
     return os.fsdecode(answer.removesuffix(b"\n"))
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import NamedTuple, Union
 
 from kamal_migrate.engine import Plan
-from kamal_migrate.reading import Folder, encoded
+from kamal_migrate.folder import Folder
+from kamal_migrate.reading import encoded
 
 
 class CannotLayOut(Exception):

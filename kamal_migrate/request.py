@@ -8,6 +8,7 @@ from typing import NamedTuple
 from kamal_migrate.api import Evidence, Options
 from kamal_migrate.catalog import Loaded
 from kamal_migrate.kamal.evidence import Pin
+from kamal_migrate.kamal.inventory import Inventory
 from kamal_migrate.kamal.versions import NEWEST, Version
 from kamal_migrate.settings import FILE, Settings
 
@@ -40,6 +41,7 @@ class Request(NamedTuple):
     secrets_from_env_file: bool = False
     allow_dirty: bool = False
     verify_with_kamal: bool = False
+    inventory: Path | None = None
 
     @property
     def writes(self) -> bool:
@@ -47,8 +49,13 @@ class Request(NamedTuple):
         return not (self.dry_run or self.diff)
 
 
-def options_of(request: Request, settings: Settings, pin: Pin | None) -> Options:
-    """What the command line, the settings and the locked version say together, in this order."""
+def options_of(
+    request: Request, settings: Settings, pin: Pin | None, inventory: Inventory | None = None
+) -> Options:
+    """What the command line, the settings and the locked version say together, in this order.
+
+    ``inventory`` is what the request and the settings say of single hosts.
+    """
     arch = None
     if request.arch:
         arch = Evidence(request.arch, "--arch")
@@ -66,6 +73,7 @@ def options_of(request: Request, settings: Settings, pin: Pin | None) -> Options
         ignore=request.ignore or settings.ignore,
         safe_only=request.safe_only,
         secrets_from_env_file=request.secrets_from_env_file,
+        inventory=inventory or Inventory(),
     )
 
 
@@ -92,11 +100,20 @@ def check_names(options: Options, codemods: list[Loaded]) -> None:
     known = {codemod.id: codemod.declaration.findings for codemod in codemods}
     for name in (*options.select, *options.ignore):
         codemod, slash, thing = name.partition("/")
+        if name in options.ignore and codemod not in known and _is_rule(name):
+            continue
         if codemod not in known or (slash and (not thing or "/" in thing)):
             raise UsageError(f"there is no codemod `{name}`; see: kamal-migrate list")
         things = known[codemod]
         if thing and things and thing not in things:
             raise UsageError(f"there is no finding `{name}`; {codemod} has {', '.join(things)}")
+
+
+def _is_rule(name: str) -> bool:
+    """Whether `check` has a rule of that name: the settings are for both."""
+    from kamal_migrate.rules import RULES
+
+    return any(rule.id == name for rule in RULES)
 
 
 def came_from(request: Request, pin: Pin | None) -> str:

@@ -10,6 +10,7 @@ from kamal_migrate.asking import Terminal, accepted, settled
 from kamal_migrate.catalog import Loaded, catalog
 from kamal_migrate.disk import Folder, check_renamed, check_unchanged, read, write
 from kamal_migrate.engine import Plan, Planned, plan
+from kamal_migrate.inventories import inventory_of
 from kamal_migrate.kamal.dating import KAMAL_2, dated, speaks_kamal_2
 from kamal_migrate.kamal.evidence import pinned
 from kamal_migrate.report.terminal import Line, closing, headline, nothing_to_do, preview, wrapped
@@ -38,7 +39,7 @@ def run(request: Request, terminal: Terminal) -> int:
     pin = pinned(folder.project)
     settings = find_settings(request.folder)
     codemods = catalog(request.codemods)
-    options = options_of(request, settings, pin)
+    options = options_of(request, settings, pin, inventory_of(request, settings))
     check_names(options, codemods)
     show = _Show(request, terminal)
     verify = verifier(folder, options.to, show.lines) if request.verify_with_kamal else None

@@ -30,6 +30,7 @@ class Settings:
     cache: str | None = None
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
+    inventory: tuple[tuple[str, str], ...] = ()
     file: str = ""
 
 
@@ -80,9 +81,9 @@ def parse_settings(text: str, file: str = FILE) -> Settings:
     """The settings of a text. Raises `SettingsError` for what is not TOML or not a setting."""
     table = _table(text, file)
     try:
-        unknown = sorted(set(table) - {"arch", "to", "cache", "select", "ignore"})
+        unknown = sorted(set(table) - {"arch", "to", "cache", "select", "ignore", "inventory"})
         if unknown:
-            known = "there are arch, to, cache, select and ignore"
+            known = "there are arch, to, cache, select, ignore and inventory"
             raise SettingsError(f"`{unknown[0]}` is no setting; {known}")
         return Settings(
             arch=_choice(table, "arch", ARCHITECTURES),
@@ -90,6 +91,7 @@ def parse_settings(text: str, file: str = FILE) -> Settings:
             cache=_choice(table, "cache", CACHES),
             select=_names(table, "select"),
             ignore=_names(table, "ignore"),
+            inventory=_inventory(table),
         )
     except SettingsError as error:
         raise SettingsError(f"{file}: {error}") from None
@@ -130,3 +132,10 @@ def _names(table: Mapping[str, object], name: str) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         raise SettingsError(f'{name} is a list of ids, such as {name} = ["builder"]')
     return tuple(value)
+
+
+def _inventory(table: Mapping[str, object]) -> tuple[tuple[str, str], ...]:
+    rows = table.get("inventory", {})
+    if not isinstance(rows, dict) or not all(value in ("amd64", "arm64") for value in rows.values()):
+        raise SettingsError('inventory is a table of hosts, globs or roles, such as "10.0.0.4" = "amd64"')
+    return tuple(rows.items())

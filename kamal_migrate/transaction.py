@@ -84,7 +84,7 @@ def carry_out(changes: Sequence[Change]) -> None:
             for change in changes:
                 check()
                 _make_folders(change.target, made)
-                _clear(change.target.parent)
+                clear(change.target.parent, STALE_SECONDS)
                 staged.append(_staged(change, litter))
             _swap(changes, staged, litter, check)
         except NotRestored:
@@ -160,13 +160,13 @@ def _remove_empty(folder: Path) -> None:
             folder = folder.parent
 
 
-def _clear(folder: Path) -> None:
-    """Take away what a killed run left behind, once it is old enough to be nobody's."""
+def clear(folder: Path, older: float = 0) -> None:
+    """Take away what a killed run left behind, once it is so many seconds old and so nobody's."""
     with suppress(OSError):
         for entry in os.scandir(folder):
             if _LITTER.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
                 with suppress(OSError):
-                    if time.time() - entry.stat().st_mtime > STALE_SECONDS:
+                    if not older or time.time() - entry.stat().st_mtime > older:
                         Path(entry.path).unlink()
 
 

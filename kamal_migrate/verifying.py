@@ -18,14 +18,14 @@ from typing import NamedTuple
 
 from kamal_migrate.engine import Plan
 from kamal_migrate.envdoc import LITERAL, EnvDoc
+from kamal_migrate.folder import Folder
 from kamal_migrate.kamal.evidence import root_of
 from kamal_migrate.kamal.loading import View, views
-from kamal_migrate.kamal.validation import faults
+from kamal_migrate.kamal.validation import faults, never_alone
 from kamal_migrate.kamal.versions import Version
+from kamal_migrate.masking import MASK, is_secret, mask
 from kamal_migrate.overlay import CannotLayOut, laid_out
-from kamal_migrate.project import DEFAULT_CONFIG, may_hold_secrets
-from kamal_migrate.reading import Folder
-from kamal_migrate.report.masking import MASK, is_secret, mask
+from kamal_migrate.project import DEFAULT_CONFIG, Config, may_hold_secrets
 from kamal_migrate.report.terminal import Line, wrapped
 from kamal_migrate.transaction import Stopped
 from kamal_migrate.yamldoc import data as typed
@@ -115,7 +115,7 @@ def _installed(app: Path, to: Version) -> _Kamal:
 
 
 def _verified(kamal: _Kamal, folder: Folder, made: Plan, show: Show) -> list[Answer]:
-    seen = [(config.base, view) for config in made.after.configs for view in views(made.after, config)]
+    seen = [(config.base, view) for config in made.after.configs for view in _loaded(made, config)]
     questions = _questions(seen, made.options.to)
     hidden = _secrets(made, [view for _, view in seen])
     show(_announced(kamal, questions))
@@ -135,6 +135,13 @@ def _verified(kamal: _Kamal, folder: Folder, made: Plan, show: Show) -> list[Ans
     if refused:
         raise KamalRefuses(kamal.version, refused)
     return answers
+
+
+def _loaded(made: Plan, config: Config) -> list[View]:
+    """The views of a config as it will be, without a base that Kamal takes with a destination only."""
+    found = views(made.after, config)
+    alone = {id(view) for view in never_alone(found, made.options.to)}
+    return [view for view in found if id(view) not in alone]
 
 
 def _asked(kamal: _Kamal, question: _Question, app: Path, hidden: Sequence[str]) -> Answer:

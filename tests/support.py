@@ -30,6 +30,8 @@ ROOT = Path(__file__).resolve().parent.parent
 FIXTURES = Path(os.environ.get("KAMAL_MIGRATE_FIXTURES") or ROOT / "fixtures").resolve()
 PARTS = {"before", "after", "findings.txt", "options.toml"}
 APPS = "apps"
+# Fixtures of other commands than the main one; each has a test of its own.
+COMMANDS = {"check", "diagnose", "hosts"}
 
 
 class CaseError(ValueError):
@@ -89,12 +91,17 @@ class Case:
 def cases(fixtures: Path = FIXTURES) -> list[Case]:
     """Every golden case. Raises `CaseError` for a folder that is none."""
     found = []
-    for folder in sorted(path for group in _folders(fixtures) for path in _folders(group)):
+    for folder in sorted(path for group in _groups(fixtures) for path in _folders(group)):
         strays = {path.name for path in folder.iterdir()} - PARTS
         if strays or not (folder / "before").is_dir():
             raise CaseError(f"{folder}: a case holds before/ and nothing but {', '.join(sorted(PARTS))}")
         found.append(Case(folder))
     return found
+
+
+def _groups(fixtures: Path) -> list[Path]:
+    """The folders of cases: one for each codemod, and the one of whole apps."""
+    return [group for group in _folders(fixtures) if group.name not in COMMANDS]
 
 
 def _folders(parent: Path) -> list[Path]:
@@ -178,9 +185,12 @@ def _finding_lines(item: Planned) -> Iterator[str]:
     finding = item.finding
     gone = [f"goes: {comment}" for _, comment in item.lost]
     said = [finding.message, finding.evidence, finding.todo, *finding.notes, *gone, item.held]
+    if "\n" in finding.todo:
+        said = [finding.message, finding.evidence, *finding.notes, *gone, item.held, finding.todo]
     for place in item.locations:
         where = f"{place.path}:{place.line}:{place.column}"
-        yield f"{where}: {finding.id} [{finding.safety.value}] {' · '.join(filter(None, said))}"
+        text = " · ".join(filter(None, said)).replace("\n", "\n    ")
+        yield f"{where}: {finding.id} [{finding.safety.value}] {text}"
 
 
 def migrate(folder: Path, request: Request, *, whole: bool = False) -> Migrated:

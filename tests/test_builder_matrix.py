@@ -16,6 +16,8 @@ from kamal_migrate.project import Project
 from kamal_migrate.yamldoc import data as typed
 from kamal_migrate.yamldoc.style import Style, block_lines
 
+pytestmark = pytest.mark.heavy
+
 HOST = "ssh://root@192.0.2.9"
 BOTH = ("amd64", "arm64")
 MULTIARCH = (None, True, False)

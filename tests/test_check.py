@@ -7,43 +7,47 @@ from pathlib import Path
 
 import pytest
 
-from kamal_migrate.checking import check
+from kamal_migrate.checking import REFUSED, UNKNOWN, Wanted, check
 from kamal_migrate.kamal.versions import NEWEST, Version
 from kamal_migrate.project import Project
 from tests.commanding import CONFIG, KAMAL_2, command, make_app, read_app
 
 LEGACY = KAMAL_2.replace("arch: amd64", "multiarch: false") + "traefik:\n  args:\n    accesslog: true\n"
+ONLY_KAMAL = Wanted(NEWEST, rules=(REFUSED, UNKNOWN))
 STAGING = {"config/deploy.staging.yml": "proxy:\n  app_port: many\n"}
 
 
 def test_every_problem_has_its_place_and_they_are_counted(tmp_path: Path) -> None:
-    done = command("check", "-C", make_app(tmp_path, LEGACY, STAGING))
+    done = command("check", "--select", "refused", "-C", make_app(tmp_path, LEGACY, STAGING))
     assert (done.code, done.err) == (1, "")
     assert done.out.splitlines() == [
-        "config/deploy.staging.yml:2:3  proxy/app_port: should be an integer (staging)",
-        "config/deploy.yml:9:1  builder: Builder arch not set (staging)",
-        "config/deploy.yml:10:3  builder: unknown key: multiarch (staging)",
-        "config/deploy.yml:11:1  unknown key: traefik (staging)",
-        "4 problems for Kamal 2.12 in config/deploy.yml with staging",
+        "config/deploy.staging.yml:2:3  error[refused] proxy/app_port: should be an",
+        "  integer (staging)",
+        "config/deploy.yml:9:1  error[refused] builder: Builder arch not set (staging)",
+        "config/deploy.yml:10:3  error[refused] builder: unknown key: multiarch (staging)",
+        "config/deploy.yml:11:1  error[refused] unknown key: traefik (staging)",
+        "4 errors for Kamal 2.12 in config/deploy.yml with staging; kamal-migrate",
+        "  --dry-run shows what it would rewrite",
     ]
 
 
 def test_nothing_to_say_is_one_calm_line(tmp_path: Path) -> None:
-    done = command("check", "-C", make_app(tmp_path, KAMAL_2))
-    assert (done.code, done.out) == (0, "config/deploy.yml: nothing that Kamal 2.12 refuses\n")
+    secrets = {".kamal/secrets": "KAMAL_REGISTRY_PASSWORD=$KAMAL_REGISTRY_PASSWORD\n"}
+    done = command("check", "-C", make_app(tmp_path, KAMAL_2, secrets))
+    assert (done.code, done.out) == (0, "config/deploy.yml: nothing wrong for Kamal 2.12\n")
 
 
 @pytest.mark.parametrize(
     ("wanted", "code", "said"),
     [
-        ("1.6", 0, "nothing that Kamal 1.6 refuses"),
-        ("1.9", 0, "nothing that Kamal 1.9.3 refuses"),
+        ("1.6", 0, "nothing wrong for Kamal 1.6"),
+        ("1.9", 0, "nothing wrong for Kamal 1.9.3"),
         ("2", 1, "unknown key: traefik"),
-        ("0.16.1", 0, "nothing that Kamal 0.16.1 refuses"),
+        ("0.16.1", 0, "nothing wrong for Kamal 0.16.1"),
     ],
 )
 def test_the_version_decides(tmp_path: Path, wanted: str, code: int, said: str) -> None:
-    done = command("check", "--for", wanted, "-C", make_app(tmp_path, LEGACY))
+    done = command("check", "--for", wanted, "--select", "refused", "-C", make_app(tmp_path, LEGACY))
     assert done.code == code
     assert said in done.out
 
@@ -51,7 +55,8 @@ def test_the_version_decides(tmp_path: Path, wanted: str, code: int, said: str) 
 def test_without_a_version_it_is_the_one_that_a_migration_would_pick(tmp_path: Path) -> None:
     lock = {"Gemfile.lock": "GEM\n  specs:\n    kamal (2.3.0)\n"}
     done = command("check", "-C", make_app(tmp_path, KAMAL_2 + "secrets_path: x\n", lock))
-    assert done.out.endswith("1 problem for Kamal 2.3 in config/deploy.yml\n")
+    assert "1 error" in done.out
+    assert " for Kamal 2.3 in config/deploy.yml" in done.out
 
 
 @pytest.mark.parametrize("wanted", ["0.15.1", "new", ""])
@@ -69,16 +74,22 @@ def test_unusable_input_is_two(tmp_path: Path) -> None:
 
 
 def test_json_has_the_same_in_it(tmp_path: Path) -> None:
-    done = command("check", "--format", "json", "-C", make_app(tmp_path, LEGACY, STAGING))
+    done = command(
+        "check", "--format", "json", "--select", "refused", "-C", make_app(tmp_path, LEGACY, STAGING)
+    )
     report = json.loads(done.out)
-    assert (done.code, report["schema_version"], report["for"]) == (1, 1, "2.12.0")
+    assert (done.code, report["schema_version"], report["for"]) == (1, 2, "2.12.0")
     assert report["problems"][0] == {
+        "rule": "refused",
+        "severity": "error",
         "path": "config/deploy.staging.yml",
         "line": 2,
         "column": 3,
         "key": ["proxy", "app_port"],
         "message": "proxy/app_port: should be an integer",
         "views": ["staging"],
+        "ways": [],
+        "fixed_by": "",
     }
     assert len(report["problems"]) == 4
 
@@ -92,7 +103,7 @@ def test_nothing_is_written_and_no_erb_is_run(tmp_path: Path) -> None:
 
 def test_secrets_are_masked(tmp_path: Path) -> None:
     text = KAMAL_2 + "hooks_output: password=hunter2hunter2\n"
-    for form in ("text", "json"):
+    for form in ("text", "json", "sarif", "github"):
         done = command("check", "--format", form, "-C", make_app(tmp_path, text))
         assert done.code == 1
         assert "hunter2" not in done.out
@@ -102,7 +113,7 @@ def test_a_problem_of_several_destinations_is_one_that_names_them() -> None:
     over = {f"config/deploy.{name}.yml": "env: {A: b}\n" for name in ("demo", "live", "staging")}
     over["config/deploy.live.yml"] = "builder: {arch: arm64}\n"
     text = KAMAL_2.replace("builder:\n  arch: amd64\n", "require_destination: true\n")
-    found = check(Project("shop", {CONFIG: text, **over}), NEWEST)
+    found = check(Project("shop", {CONFIG: text, **over}), ONLY_KAMAL)
     assert [(problem.message, problem.views) for problem in found.problems] == [
         ("builder: Builder arch not set", ("demo", "staging"))
     ]
@@ -110,7 +121,7 @@ def test_a_problem_of_several_destinations_is_one_that_names_them() -> None:
 
 def test_branches_of_erb_are_all_looked_at() -> None:
     text = KAMAL_2 + "<% if old %>\ntraefik:\n  args: {}\n<% else %>\nproxy: {app_port: a}\n<% end %>\n"
-    found = check(Project("shop", {CONFIG: text}), NEWEST)
+    found = check(Project("shop", {CONFIG: text}), ONLY_KAMAL)
     assert [problem.message for problem in found.problems] == [
         "unknown key: traefik",
         "proxy/app_port: should be an integer",
@@ -118,8 +129,10 @@ def test_branches_of_erb_are_all_looked_at() -> None:
 
 
 def test_a_newer_kamal_than_the_table_gives_notes(tmp_path: Path) -> None:
-    found = check(Project("shop", {CONFIG: KAMAL_2 + "horizon: 1\n"}), Version(2, 99))
-    assert (found.problems, [problem.key for problem in found.unknown]) == ((), [("horizon",)])
+    found = check(
+        Project("shop", {CONFIG: KAMAL_2 + "horizon: 1\n"}), ONLY_KAMAL._replace(version=Version(2, 99))
+    )
+    assert [(problem.rule, problem.key) for problem in found.problems] == [(UNKNOWN, ("horizon",))]
     done = command("check", "--for", "2.99", "-C", make_app(tmp_path, KAMAL_2 + "horizon: 1\n"))
     assert done.code == 0
-    assert "note: config/deploy.yml:11:1  unknown key: horizon" in done.out
+    assert "config/deploy.yml:11:1  note[unknown-key] unknown key: horizon" in done.out

@@ -18,7 +18,7 @@ from kamal_migrate.catalog import HEADINGS, CatalogError, Loaded, builtin, built
 from kamal_migrate.cli import app
 from kamal_migrate.engine import plan
 from kamal_migrate.project import Project
-from tests.support import APPS, FIXTURES
+from tests.support import APPS, COMMANDS, FIXTURES
 
 CODEMODS = builtin()
 every_codemod = pytest.mark.parametrize("codemod", CODEMODS, ids=[codemod.id for codemod in CODEMODS])
@@ -75,7 +75,7 @@ def test_fixtures(codemod: Loaded) -> None:
 
 def test_every_folder_of_fixtures_is_of_a_codemod() -> None:
     groups = {path.name for path in FIXTURES.iterdir()}
-    assert groups - {APPS} == {codemod.id for codemod in CODEMODS}
+    assert groups - {APPS, *COMMANDS} == {codemod.id for codemod in CODEMODS}
 
 
 def test_list() -> None:

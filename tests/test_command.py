@@ -75,7 +75,10 @@ def process(*arguments: str | Path, code: str = "", **environment: str) -> Resul
         (["--interactive", "--yes"], "--interactive asks; it does not go with --yes"),
         (["--diff", "--format", "json"], "--diff prints a patch and nothing else"),
         (["--diff", "--yes"], "--diff writes nothing; it does not go with --yes"),
-        (["explain", "nothing"], "there is no codemod `nothing`; see: kamal-migrate list"),
+        (["explain", "nothing"], "there is no codemod, finding or rule `nothing`; see: kamal-migrate list,"),
+        (["hosts", "--arch", "amd64"], "no such option: --arch; see: kamal-migrate hosts --help"),
+        (["-C", ".", "check"], "`check` does not see -C before it; its options go behind it: "),
+        (["--dry-run", "steps"], "`steps` does not see --dry-run before it; "),
         (["--arch", "\x1b[31m\n"], "--arch cannot be `\\x1b[31m\\n`"),
     ],
 )
@@ -96,6 +99,7 @@ def test_help_fits_eighty_columns() -> None:
     text = process("--help", COLUMNS="80").out
     assert max(map(len, text.split("\n"))) <= 80
     assert text.startswith("Usage: kamal-migrate [OPTIONS]")
+    assert "..." not in text.partition("Commands:")[2]  # No summary is cut off.
     assert all(f"\n    {code}  " in text for code in range(5))
 
 
@@ -110,6 +114,19 @@ def test_list_and_explain() -> None:
         told = command("explain", name)
         assert told.code == 0
         assert "\nLeft to you\n" in told.out
+
+
+def test_what_is_wrong_with_a_file_of_secrets_is_said(tmp_path: Path) -> None:
+    app = make_app(tmp_path, FALSE + "registry: {username: a, password: [P]}\n", {".kamal": "no folder"})
+    done = command("-C", app, "--yes", "--allow-dirty")
+    assert (done.code, done.err.count("\n")) == (2, 1)
+    assert done.err == ".kamal/secrets: cannot be written: Not a directory; nothing is changed\n"
+
+
+def test_a_file_that_only_erb_writes(tmp_path: Path) -> None:
+    done = command("check", "-C", make_app(tmp_path, "<%= YAML.dump(config) %>\n"))
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith("config/deploy.yml:1:1: only ERB says something here")
 
 
 def test_version(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

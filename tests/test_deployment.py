@@ -11,7 +11,7 @@ import pytest
 from kamal_migrate.engine.comparing import Difference, differences
 from kamal_migrate.kamal.builds import build_plan
 from kamal_migrate.kamal.builds import words as build_words
-from kamal_migrate.kamal.deployment import deployment, words
+from kamal_migrate.kamal.deployment import deployment, unsaid, words
 from kamal_migrate.kamal.loading import View, views
 from kamal_migrate.kamal.versions import Version, parse
 from kamal_migrate.project import Project
@@ -80,7 +80,7 @@ def flagged(proxy: dict[str, Any], version: Version) -> dict[str, Any]:
         "port": str(proxy["port"]),
         "hosts": proxy["hosts"],
         "tls": proxy["tls"],
-        "redirects": proxy["redirect_to_https"] in (None, True),
+        "redirects": proxy["redirect_to_https"] or not proxy["tls"],
         "prefixes": proxy["path_prefixes"],
         "strips": proxy["strip_path_prefix"] in (None, True),
         "path": proxy["health_path"],
@@ -328,7 +328,10 @@ FACTS: list[tuple[str, str, str, object]] = [
      "1.9.3",
      "roles.web.proxy.health_port", 4000),
     (TRAEFIK % "traefik.http.services.s.loadbalancer.server.port: 80" + "healthcheck: {port: 80}\n", "1.9.3",
-     "roles.web.proxy.health_port", None),
+     "roles.web.proxy.health_port", 80),
+    (WEB, "1.9.3", "roles.web.proxy.health_port", 3000),
+    (WEB + "healthcheck: {cmd: bin/ok}\n", "1.9.3", "roles.web.proxy.health_port", None),
+    (PROXY % "app_port: 8080", "2.5.3", "roles.web.proxy.health_port", 8080),
     (JOBS % "healthcheck: {cmd: bin/ok}", "0.11.0", "roles.jobs.health", None),
     (JOBS % "healthcheck: {cmd: bin/ok}", "1.6.0", "roles.jobs.health", {"command": "bin/ok", "interval": 1}),
     (JOBS % "healthcheck: {cmd: bin/ok}", "1.7.3", "roles.jobs.health", None),
@@ -353,6 +356,7 @@ FACTS: list[tuple[str, str, str, object]] = [
     (PROXY % "ssl: {certificate_pem: CERT, private_key_pem: KEY}", "2.12.0", "roles.web.proxy.certificate",
      {"certificate_pem": "CERT", "private_key_pem": "KEY"}),
     (PROXY % "ssl: true, host: a.example.com", "2.5.3", "roles.web.proxy.redirect_to_https", True),
+    (PROXY % "ssl: false, host: a.example.com", "2.5.3", "roles.web.proxy.redirect_to_https", False),
     (PROXY % "ssl: true, ssl_redirect: false", "2.6.1", "roles.web.proxy.redirect_to_https", False),
     (PROXY % "ssl: true, ssl_redirect: false", "2.5.3", "roles.web.proxy.redirect_to_https", True),
     (PROXY % "path_prefix: '/b,/a'", "2.8.2", "roles.web.proxy.path_prefixes", ["/a", "/b"]),
@@ -382,7 +386,11 @@ FACTS: list[tuple[str, str, str, object]] = [
      "roles.jobs.options", {"init": True, "add-host": ["a", "b"], "cpus": "1.5"}),
     (JOBS % "options: {restart: always}", "2.12.0", "roles.jobs.options", {"restart": "always"}),
     (JOBS % "options: {init: true}", "0.8.4", "roles.jobs.options", {}),
+    (JOBS % "cmd: [bin/jobs, '-v']", "1.9.3", "roles.jobs.cmd", '["bin/jobs", "-v"]'),
     (JOBS % "options: {network: kamal}", "1.9.3", "roles.jobs.options", {}),
+    (JOBS % "options: {network: kamal}", "1.9.3", "roles.jobs.network", "kamal, by a docker option"),
+    (JOBS % "options: {network: private}", "1.9.3", "roles.jobs.network", None),
+    (JOBS % "options: {network: kamal}", "2.12.0", "roles.jobs.options", {"network": "kamal"}),
     (JOBS % "logging: {driver: local}", "1.3.1", "roles.jobs.logging",
      {"driver": None, "options": {"max-size": "10m"}}),
     (JOBS % "logging: {driver: local}", "1.4.0", "roles.jobs.logging", {"driver": "local", "options": {}}),
@@ -393,6 +401,8 @@ FACTS: list[tuple[str, str, str, object]] = [
      "private"),
     (WEB + "accessories: {db: {image: db, host: h, network: kamal}}\n", "2.3.0",
      "accessories.db.network", None),
+    (WEB + "accessories: {db: {image: db, host: h, options: {network: kamal}}}\n", "1.9.3",
+     "accessories.db.network", "kamal, by a docker option"),
     (WEB + "accessories: {db: {image: db, host: h, directories: ['/abs:/d']}}\n", "1.2.0",
      "accessories.db.directories", ["$PWD/shop-db//abs:/d"]),
     (WEB + "accessories: {db: {image: db, host: h, service: own, directories: ['/abs:/d', 'a:/b']}}\n",
@@ -470,6 +480,22 @@ def test_the_port_is_that_of_the_label_then_that_of_the_dockerfile() -> None:
     assert deployed(WEB, "1.9.3", two)["roles"]["web"]["proxy"]["port"] == 3000  # Traefik takes the lowest.
 
 
+def test_kamal_1_asks_no_accessory_for_its_health() -> None:
+    labels = "traefik.http.services.s.loadbalancer.server.port: 7700"
+    own = "traefik.http.services.s.loadbalancer.healthcheck"
+    asked = f"{labels}, {own}.path: /ok, {own}.interval: 10s, {own}.timeout: 2s"
+    found = [
+        deployed(WEB + f"accessories: {{a: {{image: a, host: h, labels: {{{said}}}}}}}\n", "1.9.3")
+        for said in (labels, asked)
+    ]
+    names = ("health_path", "health_port", "health_interval", "health_timeout")
+    proxies = [one["accessories"]["a"]["proxy"] for one in found]
+    assert [[proxy[name] for name in names] for proxy in proxies] == [
+        [None, 7700, 1, None],
+        ["/ok", 7700, 10, 2],
+    ]
+
+
 def test_the_build_is_that_of_the_build_plan() -> None:
     view = view_of(HEAD + WEB + "builder: {multiarch: false}\n")
     assert deployment(view, Version(1, 9, 3))["build"] == build_words(build_plan(view, Version(1, 9, 3)))
@@ -538,6 +564,7 @@ def test_what_a_migration_forgets_is_a_difference() -> None:
     assert changed(SHOP_1, after + "stop_timeout: 25\n", **EXPOSED) == [
         ("roles.jobs.health.interval", 1, None),
         ("roles.web.proxy.port", 3000, 80),
+        ("roles.web.proxy.health_port", 3000, 80),
     ]
 
 
@@ -589,6 +616,27 @@ WORDS = [
 @pytest.mark.parametrize(("path", "expected"), WORDS)
 def test_paths_have_words(path: str, expected: str) -> None:
     assert words(tuple(filter(None, path.split(".")))) == expected
+
+
+UNSAID = [
+    ("roles.web.proxy.port", "the one that the image exposes"),
+    ("accessories.search.proxy.port", "the one that the image exposes"),
+    ("accessories.db.network", "kamal, as all containers"),
+    ("roles.web.proxy.hosts", "all"),
+    ("roles.web.stop_seconds", "10, as Docker does"),
+    ("root.run_directory", ".kamal"),
+    ("roles.web.proxy.health_path", "none"),
+    ("proxy_container.https_port", "none"),
+    ("proxy_container.options.network", "none"),
+    ("roles.web.options.network", "none"),
+    ("roles.web", "none"),
+    ("", "none"),
+]
+
+
+@pytest.mark.parametrize(("path", "expected"), UNSAID)
+def test_what_a_config_does_not_say_has_words(path: str, expected: str) -> None:
+    assert unsaid(tuple(filter(None, path.split(".")))) == expected
 
 
 # No config stops it.

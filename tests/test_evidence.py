@@ -61,6 +61,13 @@ def test_what_is_given_wins() -> None:
     assert architecture(view_of(DOCKERFILE), given) is given
 
 
+def test_what_is_known_of_the_hosts_counts_before_what_files_hint() -> None:
+    known, given = Evidence("both", "hosts.yml:1-2"), Evidence("amd64", "--arch")
+    assert architecture(view_of({**DOCKERFILE, **COMMENTED}), known=known) is known
+    assert architecture(view_of({}), answer=Evidence("arm64", "your answer"), known=known) is known
+    assert architecture(view_of({}), given, known=known) is given
+
+
 def test_without_a_word_it_is_assumed() -> None:
     assert architecture(view_of({})) == Evidence("amd64", ASSUMED, assumed=True)
 

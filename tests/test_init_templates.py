@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import pytest
 
-from kamal_migrate.checking import check
+from kamal_migrate.checking import REFUSED, Wanted, check
 from kamal_migrate.disk import read
 from kamal_migrate.envdoc import EnvDoc
 from kamal_migrate.kamal.loading import views
@@ -18,6 +18,7 @@ from kamal_migrate.kamal.versions import NEWEST, Version, parse
 from tests.commanding import command, make_app
 
 DATA = Path(__file__).parent / "data" / "init_templates.json"
+WANTED = Wanted(NEWEST, rules=(REFUSED,))
 RENAMED = Version(0, 16)
 # Up to here MRSK handed over the Rails master key, whatever the config said.
 UNASKED = Version(0, 6)
@@ -63,7 +64,7 @@ def test_a_template_migrates(template: Template, ports: str, code: int, tmp_path
     app = make_app(tmp_path, template.config, template.files(f"FROM ruby:3.2\n{ports}"))
     result = command("-C", app, "--yes", "--allow-dirty")
     assert (result.code, result.err) == (code, "")
-    assert check(read(app).project, NEWEST).problems == ()
+    assert check(read(app).project, WANTED).problems == ()
     assert "\nLeft for you" not in result.out
 
 
@@ -80,7 +81,7 @@ def test_every_secret_of_a_template_gets_a_line(template: Template, tmp_path: Pa
 @pytest.mark.parametrize("template", TEMPLATES, ids=lambda template: str(template.version))
 def test_a_template_as_it_is_would_be_refused(template: Template, tmp_path: Path) -> None:
     app = make_app(tmp_path, template.config, template.files("FROM ruby:3.2\n"))
-    assert check(read(app).project, NEWEST).problems
+    assert check(read(app).project, WANTED).problems
 
 
 def test_every_version_before_2_has_its_template() -> None:

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kamal_migrate.disk import read
+from kamal_migrate.masking import MASK, is_secret, mask, masked, names_only, sayings, shown_name
 from kamal_migrate.project import Project, may_hold_secrets
 from kamal_migrate.report.hunks import masked_hunks
-from kamal_migrate.report.masking import MASK, is_secret, mask, masked, names_only, sayings, shown_name
 from tests.commanding import CONFIG, FALSE, HEAD, command, make_app
 from tests.planned import planned
 

@@ -13,6 +13,8 @@ from kamal_migrate.kamal.loading import View, views
 from kamal_migrate.kamal.versions import NEWEST, NEWEST_1
 from kamal_migrate.project import Project
 
+pytestmark = pytest.mark.heavy
+
 HEAD = "service: shop\nimage: acme/shop\nservers:\n  - 192.0.2.1\nregistry:\n  password:\n    - TOKEN\n"
 FRAGMENTS = {
     "nothing": "",
@@ -97,7 +99,7 @@ def test_a_cache_is_pushed_down_when_only_one_destination_has_none() -> None:
 def test_what_every_view_wants_goes_into_the_base_once() -> None:
     made = planned("", "", select=("builder",))
     assert made.changed == ("config/deploy.yml",)
-    assert made.after.files["config/deploy.yml"].endswith("builder:\n  arch: [amd64, arm64]\n")
+    assert made.after.files["config/deploy.yml"].endswith("builder:\n  arch:\n    - amd64\n    - arm64\n")
 
 
 def test_a_destination_with_its_own_image_gets_its_own_cache() -> None:

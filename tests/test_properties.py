@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,6 +13,8 @@ from kamal_migrate.yamldoc.data import Data, Path, get, of, walk
 from kamal_migrate.yamldoc.style import Style, block_lines, inline
 from tests.deployfiles import deploy_files
 from tests.invariants import check, keys_below
+
+pytestmark = pytest.mark.heavy
 
 SCALARS = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text(max_size=12),

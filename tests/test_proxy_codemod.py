@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+import yaml
 
 from kamal_migrate.api import MOVED, Finding, Options, Safety, Version
 from kamal_migrate.catalog import builtin
@@ -145,3 +146,80 @@ def test_a_config_of_kamal_2_is_left_alone() -> None:
     assert decided(WEB + "builder: {arch: amd64}\n") == []
     assert decided(WEB + "proxy: {hosts: [a.com]}\n") == []
     assert [found.id for found in decided(WEB)] == ["proxy/app-port"]
+
+
+@pytest.mark.parametrize(
+    ("check", "limit"),
+    [
+        ("{interval: 29s}", None),
+        ("{interval: 30s}", 30),
+        ("{interval: 1m, max_attempts: 10}", 55),
+        ("{interval: 1m, max_attempts: 11}", None),
+        ("{interval: 1m, max_attempts: <%= x %>}", None),
+    ],
+)
+def test_health_that_is_asked_when_the_deploy_is_over(check: str, limit: int | None) -> None:
+    found = [f for f in decided(WEB + f"healthcheck: {check}\n") if f.id == "proxy/health-interval"]
+    assert [f"waits {limit} s for it" in finding.message for finding in found] == ([True] if limit else [])
+
+
+def test_docker_asks_for_health_after_an_interval_only() -> None:
+    jobs = "  jobs:\n    hosts: [192.0.2.2]\n    healthcheck: {cmd: bin/ok, interval: 40s}\n"
+    (found,) = (f for f in decided(WEB + jobs) if f.id == "proxy/health-interval")
+    assert found.message.endswith("a deploy fails")
+
+
+TCP = """\
+      traefik.tcp.routers.field.rule: HostSNI(`*`)
+      traefik.tcp.routers.field.entrypoints: field
+      traefik.tcp.services.field.loadbalancer.server.port: 7070
+"""
+
+
+def test_a_traefik_beside_kamal_proxy_for_tcp() -> None:
+    args = "traefik: {options: {publish: ['7070:7070']}, args: {entryPoints.field.address: ':7070'}}\n"
+    _, found = decided(WEB + RULE + TCP + args)
+    assert found.id == "proxy/tcp"
+    lines = yaml.safe_load(found.todo.partition("\n")[2])
+    traefik = lines["accessories"]["traefik"]
+    assert traefik["options"] == {"publish": ["7070:7070"]}
+    assert traefik["roles"] == ["web"]
+    assert traefik["cmd"] == "--providers.docker --entryPoints.field.address=:7070"
+    assert "\n" not in decided(WEB + RULE + TCP)[1].todo
+
+
+def test_other_ports_are_named_beside_those_for_tcp() -> None:
+    args = (
+        "traefik: {options: {publish: ['7070:7070', '25:25']}, args: {entryPoints.field.address: ':7070'}}\n"
+    )
+    assert by_hand(WEB + RULE + TCP + args) == ["proxy/tcp", "proxy/traefik-only"]
+
+
+def test_the_way_to_keep_traefik_is_told_once() -> None:
+    labels = "      traefik.http.routers.shop.middlewares: a@file\n"
+    config = WEB + RULE + labels + "traefik: {args: {providers.http.endpoint: x, tracing: true}}\n"
+    findings = decided(config)
+    offering = [f for f in findings if "Traefik in front" in f.todo]
+    assert len({f.todo for f in offering}) > 1
+    assert len({f.todo for f in findings if any("explain proxy" in note for note in f.notes)}) == 1
+
+
+def test_messages_speak_yaml() -> None:
+    sticky = "      traefik.http.services.s.loadbalancer.passive: true\n"
+    options = "traefik: {options: {publish: ['8081:8080', 53]}, env: {clear: {DEBUG: true, ZONE: ~}}}\n"
+    texts = " ".join(f.message for f in decided(WEB + RULE + sticky + options))
+    for shown in ("`passive: true`", "`publish: [8081:8080, 53]`", "`clear: {DEBUG: true, ZONE: null}`"):
+        assert shown in texts
+
+
+def test_the_dashboard_and_its_port_are_one_thing() -> None:
+    dashboard = "traefik: {options: {publish: '8081:8080'}, args: {api.insecure: true}}\n"
+    assert len([f for f in decided(WEB + dashboard) if f.safety is Safety.MANUAL]) == 1
+    other = "traefik: {options: {publish: '25:25'}, args: {api.insecure: true}}\n"
+    assert by_hand(WEB + other) == ["proxy/traefik-only"] * 2
+
+
+def test_no_limit_outweighs_any_timeout() -> None:
+    name = "entryPoints.web.transport.respondingTimeouts"
+    args = f"traefik: {{args: {{{name}.readTimeout: 60s, {name}.writeTimeout: 0}}}}\n"
+    assert came(WEB + args)["proxy.response_timeout"] == 0

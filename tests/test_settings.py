@@ -21,7 +21,10 @@ def test_every_setting() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('codemods = "mine"\n', "`codemods` is no setting; there are arch, to, cache, select and ignore"),
+        (
+            'codemods = "mine"\n',
+            "`codemods` is no setting; there are arch, to, cache, select, ignore and inventory",
+        ),
         ('[arch]\nname = "arm64"\n', 'arch is a word in quotes, such as arch = "amd64"'),
         ('arch = "x86"\n', "arch cannot be `x86`; it is one of amd64, arm64, both"),
         ('cache = "s3"\n', "cache cannot be `s3`; it is one of registry, plain, gha, none"),

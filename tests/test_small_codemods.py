@@ -281,3 +281,15 @@ def test_every_finding_is_declared(codemod: str) -> None:
         for finding in findings
         if finding.safety is Safety.REVIEW
     )
+
+
+@pytest.mark.parametrize(
+    ("said_command", "command"), [("bin/slack", "bin/slack"), ("<%= ENV['TELL'] %>", "<%= ENV['TELL'] %>")]
+)
+def test_the_hook_for_broadcasts_can_be_pasted(said_command: str, command: str) -> None:
+    view = seen(f"{FLAT}audit_broadcast_cmd: {said_command}\n")[0]
+    (finding,) = said("obsolete-keys", view, Options(source=OLD))
+    assert finding.todo.split("\n")[1:] == [
+        "#!/bin/sh",
+        f'{command} "[$KAMAL_PERFORMER] deployed $KAMAL_SERVICE_VERSION"',
+    ]

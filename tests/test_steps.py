@@ -356,3 +356,11 @@ def test_unknown_versions_are_said_to_be(tmp_path: Path) -> None:
     (app / "Gemfile.lock").unlink()
     done = CliRunner().invoke(command, ["steps", "-C", str(app)])
     assert "No file says which Kamal deploys this app" in done.stdout
+
+
+def test_no_name_steers_a_terminal(tmp_path: Path) -> None:
+    """A name from the config is shown as escapes in a checklist too."""
+    config = OLD + 'accessories:\n  "d\\e[31m\\nb": {image: "r\\u202E", host: 192.0.2.9}\n'
+    done = CliRunner().invoke(command, ["steps", "-C", str(folder(tmp_path, config)), "--format", "markdown"])
+    assert "d\\x1b[31m\\nb" in done.stdout
+    assert not set("\x1b\u202e") & set(done.stdout)

@@ -165,6 +165,8 @@ def pytest_in_a_copy(tmp_path: Path, ci: str) -> tuple[Case, subprocess.Complete
         "-q",
         "-p",
         "no:cacheprovider",
+        "-n",
+        "0",
         "--update",
         "tests/test_fixtures.py",
     ]

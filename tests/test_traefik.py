@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from kamal_migrate.kamal.durations import at_least_one
+from kamal_migrate.kamal.entry_points import resolvers
 from kamal_migrate.kamal.health import command, health_path, patience
 from kamal_migrate.kamal.loading import Opaque
 from kamal_migrate.kamal.traefik import of_map, read
-from kamal_migrate.kamal.traefik_args import Fate, lines, resolvers
+from kamal_migrate.kamal.traefik_args import Fate, lines
 from kamal_migrate.kamal.traefik_rules import rule_of
 
 
@@ -108,7 +109,8 @@ DEFAULT, MAPPED, NONE = Fate.DEFAULT, Fate.MAPPED, Fate.NONE
             ("response_timeout",),
             90,
         ),
-        ("entryPoints.web.transport.respondingTimeouts.readTimeout", 0, NONE, (), None),
+        ("entryPoints.web.transport.respondingTimeouts.readTimeout", 0, MAPPED, ("response_timeout",), 0),
+        ("entryPoints.web.transport.respondingTimeouts.readTimeout", "soon", NONE, (), None),
         ("certificatesResolvers.le.acme.httpchallenge", True, DEFAULT, (), None),
         ("certificatesResolvers.le.acme.dnsChallenge.provider", "x", NONE, (), None),
         (
@@ -170,10 +172,18 @@ def test_what_tls_hangs_on() -> None:
         "certificatesResolvers.DNS.acme.dnsChallenge.provider": "x",
         "entryPoints.websecure.http.tls.certResolver": "le",
         "entryPoints.web.http.redirections.entryPoint.to": "websecure",
+        "entryPoints.field.address": "0.0.0.0:7070/udp",
+        "entryPoints.odd.address": "somewhere",
     }
     stated = {"websecure": ("traefik", "args", "entryPoints.websecure.http.tls.certResolver")}
-    assert resolvers({"args": args}) == (frozenset({"dns"}), True, {"websecure": "le"}, stated)
-    assert resolvers(None) == (frozenset(), False, {}, {})
+    assert resolvers({"args": args}) == (
+        frozenset({"dns"}),
+        True,
+        {"websecure": "le"},
+        stated,
+        {"field": "7070"},
+    )
+    assert resolvers(None) == (frozenset(), False, {}, {}, {})
 
 
 @pytest.mark.parametrize(

@@ -24,9 +24,9 @@ from kamal_migrate import overlay, verifying
 from kamal_migrate.api import Options
 from kamal_migrate.catalog import catalog
 from kamal_migrate.engine import Plan, plan
+from kamal_migrate.folder import Folder, read
 from kamal_migrate.kamal.versions import Version, parse
 from kamal_migrate.overlay import laid_out
-from kamal_migrate.reading import Folder, read
 from tests.commanding import (
     CONFIG,
     FALSE,
@@ -465,6 +465,15 @@ def test_the_folder_holds_the_result_and_links(tmp_path: Path, temporary: Path) 
         shutil.rmtree(copy / ".kamal")
     assert (app / ".kamal/hooks/pre-build").exists()
     assert not (app / "config" / "made").exists()
+
+
+def test_a_base_that_needs_a_destination_is_not_asked_for(tmp_path: Path, fake: Fake) -> None:
+    hosts = "servers:\n  - 192.0.2.1\n"
+    web = "servers:\n  web:\n    options:\n      cpus: 2\n"
+    over = "servers:\n  web:\n    hosts: [192.0.2.7]\n"
+    app = make_app(tmp_path / "app", FALSE.replace(hosts, web), {STAGING: over})
+    command("-C", app, "--dry-run", FLAG)
+    assert fake.arguments == ["config -d staging --version verify"]
 
 
 def test_all_of_the_repository_is_there(tmp_path: Path, temporary: Path) -> None:

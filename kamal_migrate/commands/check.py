@@ -1,21 +1,26 @@
-"""``kamal-migrate check``: what Kamal refuses, all of it. It reads, and runs and writes nothing."""
+"""``kamal-migrate check``: what would go wrong with a deploy. It reads, and runs and writes nothing."""
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from kamal_migrate.checking import Checked
+from kamal_migrate.checking import REFUSED, UNKNOWN, Checked, Wanted
+from kamal_migrate.kamal.evidence import named_architecture
 from kamal_migrate.kamal.versions import Version, parse
 from kamal_migrate.report.terminal import Line
 from kamal_migrate.request import Request, UsageError, options_of
+from kamal_migrate.rules import RULES, Severity
 from kamal_migrate.settings import choice
 
 OLDEST = Version(0, 16, 1)
-FORMS = ("text", "json")
+FORMS = ("text", "json", "sarif", "github")
+HOSTED = ("sarif", "github")
+SEVERITIES = tuple(severity.value for severity in Severity)
 Printer = Callable[[Iterable[Line]], None]
 
 
@@ -35,21 +40,65 @@ def command(printer: Callable[[str], Printer], verbatim: Callable[[str], None]) 
             list[str] | None,
             _word("-c --config-file", "FILE", "A main config, as for Kamal; may be repeated."),
         ] = None,
-        form: Annotated[str, _word("--format", "FORM", "text, or json with secrets masked.")] = "text",
+        inventory: Annotated[
+            str | None, _word("--inventory", "FILE", "What the hosts run: a line for each, 10.0.0.4: amd64.")
+        ] = None,
+        select: Annotated[list[str] | None, _word("--select", "RULE", "Only these; may be repeated.")] = None,
+        ignore: Annotated[
+            list[str] | None, _word("--ignore", "RULE", "All but these; may be repeated.")
+        ] = None,
+        fail_on: Annotated[
+            str, _word("--fail-on", "SEVERITY", "Exit with 1 from here on: error, warning or note.")
+        ] = "error",
+        form: Annotated[
+            str, _word("--format", "FORM", "text, json, sarif or github; secrets are masked.")
+        ] = "text",
         color: Annotated[str, _word("--color", "WHEN", "auto, always or never.")] = "auto",
     ) -> None:
-        """All that Kamal refuses in the configs, with places; exit code 1 if there is anything."""
-        from kamal_migrate.report.check import as_json, lines
-
-        wanted, output = choice("--format", form, FORMS), printer(color)
-        found = checked(Request(Path(folder), tuple(configs or ()), to=_version(version)))
-        if wanted == "json":
-            verbatim(as_json(found) + "\n")
-        else:
-            output(lines(found))
-        raise typer.Exit(1 if found.problems else 0)
+        """What Kamal refuses in the configs, and what deploys wrongly."""
+        wanted, worst = choice("--format", form, FORMS), Severity(choice("--fail-on", fail_on, SEVERITIES))
+        output = printer(color)
+        request = Request(
+            Path(folder),
+            tuple(configs or ()),
+            to=_version(version),
+            select=_rules(select),
+            ignore=_rules(ignore),
+            inventory=Path(inventory) if inventory is not None else None,
+        )
+        found = checked(request)
+        _print(_seen_from_above(found, request) if wanted in HOSTED else found, wanted, output, verbatim)
+        raise typer.Exit(1 if found.at_least(worst) else 0)
 
     return check
+
+
+def _print(found: Checked, form: str, output: Printer, verbatim: Callable[[str], None]) -> None:
+    from kamal_migrate.report.check import as_annotations, as_json, lines
+
+    if form == "text":
+        output(lines(found))
+    elif form == "github":
+        verbatim("".join(as_annotations(found)))
+    elif form == "sarif":
+        from kamal_migrate.report.sarif import as_sarif
+
+        verbatim(as_sarif(found) + "\n")
+    else:
+        verbatim(as_json(found) + "\n")
+
+
+def _seen_from_above(found: Checked, request: Request) -> Checked:
+    """The same with paths from the top of the repository, as a code host wants them."""
+    from kamal_migrate.git import prefix
+
+    above = prefix(request.folder)
+    return found._replace(
+        problems=tuple(
+            one._replace(location=one.location._replace(path=above + one.location.path))
+            for one in found.problems
+        )
+    )
 
 
 def _version(text: str | None) -> Version | None:
@@ -59,6 +108,14 @@ def _version(text: str | None) -> Version | None:
     return version
 
 
+def _rules(names: list[str] | None) -> tuple[str, ...]:
+    known = {REFUSED, UNKNOWN, *(rule.id for rule in RULES)}
+    for name in names or ():
+        if name not in known:
+            raise UsageError(f"there is no rule `{name}`; see: kamal-migrate list --rules")
+    return tuple(names or ())
+
+
 def checked(request: Request) -> Checked:
     """The problems of an app, for the version that a migration would pick if none is asked for.
 
@@ -66,9 +123,20 @@ def checked(request: Request) -> Checked:
     """
     from kamal_migrate.checking import check
     from kamal_migrate.disk import read
+    from kamal_migrate.inventories import inventory_of
     from kamal_migrate.kamal.evidence import pinned
     from kamal_migrate.settings import find_settings
 
     project = read(request.folder, request.configs).project
-    options = options_of(request, find_settings(request.folder), pinned(project))
-    return check(project, options.to)
+    settings = find_settings(request.folder)
+    version = options_of(request, settings, pinned(project)).to
+    return check(
+        project,
+        Wanted(
+            version,
+            inventory_of(request, settings),
+            named_architecture(platform.machine().lower()),
+            request.select,
+            (*request.ignore, *settings.ignore),
+        ),
+    )

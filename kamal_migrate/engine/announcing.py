@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
 from operator import eq
 from typing import NamedTuple
 
@@ -37,43 +38,67 @@ TRANSLATED = (
 
 
 class Announced(NamedTuple):
-    """One difference of the deployment: in which view, what, and the findings that announce it."""
+    """One difference of the deployment, the findings that announce it, and whether it needs no other."""
 
-    view: str
     difference: Difference
     findings: tuple[str, ...]
+    is_explained: bool
 
 
-def announced(
-    pairs: Iterable[tuple[View, View]], done: Sequence[Planned], options: Options, refused: Iterable[View]
-) -> Iterator[Announced]:
-    """Every difference of the deployment, with the findings that announce it. Raises `ProofError`.
+class Compared(NamedTuple):
+    """What changes for a view: the path of its config, the view's title, every difference."""
+
+    config: str
+    view: str
+    changes: tuple[Announced, ...]
+
+
+def compared(
+    pairs: Sequence[tuple[View, View]], done: Sequence[Planned], options: Options, refused: Iterable[View]
+) -> list[Compared]:
+    """What changes for every view, with the findings that announce it. Raises `ProofError`.
 
     What Kamal 2 does otherwise by itself needs no finding, and so does what it reads otherwise in a key that
     nobody edited. Any other difference that no finding announces is a proof that failed. It is not where only
     a part of the findings is wanted, nor in a view that Kamal refuses as it was or as it will be: what that
-    deploys nobody can tell.
+    deploys nobody can tell. A view that the target refuses is left out where it takes another; where it takes
+    none, only what findings announce is told.
     """
-    unannounced: list[str] = []
     refusing = {id(view) for view in refused}
     partial = options.select or options.ignore or options.safe_only or options.accepted is not None
-    for before, after in pairs:
-        reader = _reader(before, options)
-        result = deployment(after, options.to)
-        found_in = differences(deployment(before, reader), result)
-        translated = () if has_keys_of_2(before) else TRANSLATED
-        edited = [row.path for row in differences(deployment(before, options.to), result)] if found_in else []
-        known = found_in and id(after) not in refusing and not faults(before, reader)
-        for difference in found_in:
-            found = tuple(item.finding.id for item in done if _announces(item, before, difference))
-            alone = by_itself(difference) or read_otherwise(difference, edited, translated)
-            if found or alone or not known or partial:
-                if found or id(after) not in refusing:
-                    yield Announced(before.title, difference, found)
-            else:
-                unannounced.append(f"{before.title}: {'.'.join(difference.path)} would change")
+    taken = [pair for pair in pairs if id(pair[1]) not in refusing]
+    found = []
+    unannounced: list[str] = []
+    for before, after in taken or pairs:
+        changes = list(_changes(before, after, done, options))
+        known = taken and not partial and changes and not faults(before, _reader(before, options))
+        if known:
+            unannounced += [_unannounced(before, row.difference) for row in changes if not row.is_explained]
+        told = tuple(row for row in changes if taken or row.findings)
+        found.append(Compared(before.config.base, before.title, told))
     if unannounced:
         raise ProofError(unannounced)
+    return found
+
+
+def _unannounced(view: View, difference: Difference) -> str:
+    return f"{view.title}: {'.'.join(difference.path)} would change"
+
+
+def _changes(before: View, after: View, done: Sequence[Planned], options: Options) -> Iterator[Announced]:
+    """The differences between the deployment of a view and that of its result."""
+    result = deployment(after, options.to)
+    found_in = differences(deployment(before, _reader(before, options)), result)
+    translated = () if has_keys_of_2(before) else TRANSLATED
+
+    @cache
+    def edited() -> list[tuple[str, ...]]:
+        return [row.path for row in differences(deployment(before, options.to), result)]
+
+    for difference in found_in:
+        findings = tuple(item.finding.id for item in done if _announces(item, before, difference))
+        known = bool(findings) or by_itself(difference)
+        yield Announced(difference, findings, known or read_otherwise(difference, edited, translated))
 
 
 def _reader(view: View, options: Options) -> Version:
@@ -100,16 +125,16 @@ def by_itself(difference: Difference) -> bool:
 
 
 def read_otherwise(
-    difference: Difference, edited: Iterable[tuple[str, ...]], translated: Iterable[str]
+    difference: Difference, edited: Callable[[], Iterable[tuple[str, ...]]], translated: Iterable[str]
 ) -> bool:
     """Whether the target reads the original otherwise than the version before it, and no edit made that.
 
-    ``edited`` are the parts in which the target reads original and result otherwise. Never for those that are
-    ``translated`` into keys of Kamal 2: there it would be an edit that is missing.
+    ``edited`` tells the parts in which the target reads original and result otherwise. Never for those that
+    are ``translated`` into keys of Kamal 2: there it would be an edit that is missing.
     """
     if any(covers(part, difference.path) for part in translated):
         return False
-    return not any(all(map(eq, path, difference.path)) for path in edited)
+    return not any(all(map(eq, path, difference.path)) for path in edited())
 
 
 def covers(pattern: str, path: tuple[str, ...]) -> bool:

@@ -14,6 +14,9 @@ from kamal_migrate.yamldoc import Data, Refusal
 from kamal_migrate.yamldoc import data as typed
 from kamal_migrate.yamldoc.data import NULL
 
+# How long a mapping to write may be for one line.
+_ONE_LINE = 80
+
 
 class Group(NamedTuple):
     """One finding in all views of a config: None where a view has nothing to say."""
@@ -105,14 +108,16 @@ def _by_hand(finding: Finding, said: list[tuple[View, Finding]], reason: str) ->
     """The finding as something to do by hand, with what was wanted as text to paste."""
     texts = [_pasted(fix, view) for view, other in said if (fix := other.fix) and fix == finding.fix]
     paste = texts[0] if len(set(texts)) == 1 else _pasted(finding.fix or Fix())
-    todo = f"write {paste} by hand" if paste else "rewrite it by hand"
+    todo = f"write {paste}" if paste else "rewrite it by hand"
     message = f"{finding.message}; not done: {reason}"
-    return replace(finding, safety=Safety.MANUAL, fix=None, message=message, todo=todo)
+    # Where there are lines to paste, the codemod's documentation says the rest.
+    notes = () if "\n" in todo else finding.notes
+    return replace(finding, safety=Safety.MANUAL, fix=None, message=message, todo=todo, notes=notes)
 
 
 def _pasted(fix: Fix, view: View | None = None) -> str:
-    """The keys that come, each top one by itself, with what a view says in those that keep their values."""
-    from kamal_migrate.yamldoc.style import Style, inline
+    """The keys that come, with what a view says in those that keep their values; lines where that is long."""
+    from kamal_migrate.yamldoc.style import Style, block_lines, inline
 
     tree = NULL
     for come in fix.comes:
@@ -121,4 +126,7 @@ def _pasted(fix: Fix, view: View | None = None) -> str:
             value = typed.get(view.data, come.source) or value
         tree = typed.put(tree, come.path, value)
     pairs = tree.value if tree.kind == "map" else ()
-    return "; ".join(f"`{inline(Data('map', (pair,)), Style())[1:-1]}`" for pair in pairs)
+    text = "; ".join(f"`{inline(Data('map', (pair,)), Style())[1:-1]}`" for pair in pairs)
+    if len(text) <= _ONE_LINE or not pairs:
+        return f"{text} by hand" if text else ""
+    return "\n".join(["this by hand:", *block_lines(tree, Style())])

@@ -19,12 +19,12 @@ from kamal_migrate.engine.validating import loaded, validated
 from kamal_migrate.kamal.app import apps
 from kamal_migrate.kamal.dating import dated
 from kamal_migrate.kamal.loading import reread, views
-from kamal_migrate.kamal.upgrading import unsaid
+from kamal_migrate.kamal.upgrading import ignored, unsaid
 from kamal_migrate.project import Config, Project
 from kamal_migrate.yamldoc import data as typed
 
 if TYPE_CHECKING:
-    from kamal_migrate.engine.announcing import Announced
+    from kamal_migrate.engine.announcing import Compared
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Plan:
     after: Project
     changed: tuple[str, ...]
     notes: tuple[str, ...] = ()
-    deployment: tuple[Announced, ...] = ()
+    deployment: tuple[Compared, ...] = ()
     renamed: Mapping[str, str] = field(default_factory=dict)
     private: frozenset[str] = frozenset()
 
@@ -87,13 +87,14 @@ def plan(project: Project, codemods: Sequence[Loaded], options: Options) -> Plan
 
 def _unsaid(state: State, project: Project, options: Options) -> Iterator[str]:
     own = options_for(state.config, project, options)
-    return (note for view in state.views for note in unsaid(view, own.source, own.to))
+    yield from (note for view in state.original for note in ignored(view, own.source, own.to))
+    yield from (note for view in state.views for note in unsaid(view, own.source, own.to))
 
 
 def _judged(made: Plan, states: list[State], suppressions: Suppressions) -> Plan:
     """The plan with what the target says of the result, and what changes for the deployment."""
     findings = made.findings
-    changes: list[Announced] = []
+    changes: list[Compared] = []
     for state in states:
         options = options_for(state.config, made.project, made.options)
         pairs = [pair for pair in _pairs(state, made.after) if pair[1].is_loadable or not pair[0].is_loadable]
@@ -102,10 +103,10 @@ def _judged(made: Plan, states: list[State], suppressions: Suppressions) -> Plan
         said, refused = validated(pairs, own, options, suppressions)
         findings = tuple(item for item in findings if item not in own) + tuple(said)
         if made.changed:
-            from kamal_migrate.engine.announcing import announced
+            from kamal_migrate.engine.announcing import compared
 
             told = [item for item in own if not item.held]
-            changes += announced(pairs, told, options, refused)
+            changes += compared(pairs, told, options, refused)
     return replace(made, findings=findings, deployment=tuple(changes))
 
 
@@ -279,8 +280,10 @@ def _said_by_another(group: Group, groups: dict[str, list[Group]]) -> bool:
 
 
 def _takes(finding: Finding | None, key: typed.Path) -> bool:
-    """Whether a key goes, or something around it, with what a finding wants in a view."""
-    return bool(finding and finding.fix and any(key[: len(path)] == path for path in finding.fix.goes))
+    """Whether a key goes with what a finding wants in a view, with what is around it or all that is in it."""
+    if finding is None or finding.fix is None:
+        return False
+    return key in finding.also or any(key[: len(path)] == path for path in finding.fix.goes)
 
 
 def _standing(codemod: Loaded) -> tuple[bool, str]:

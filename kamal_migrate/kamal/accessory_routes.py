@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from kamal_migrate.kamal.certificates import Setting
+from kamal_migrate.kamal.entry_points import resolvers
 from kamal_migrate.kamal.loading import View
-from kamal_migrate.kamal.routing import IN_FRONT, NewKey, routing
+from kamal_migrate.kamal.routing import NewKey, routing
 from kamal_migrate.kamal.traefik import Label, is_for_traefik, of_map
-from kamal_migrate.kamal.traefik_args import resolvers
+from kamal_migrate.kamal.traefik_reasons import IN_FRONT
 from kamal_migrate.kamal.versions import Version
 from kamal_migrate.yamldoc import Path
 

@@ -207,7 +207,12 @@ def words(plan: BuildPlan) -> dict[str, str]:
 
 
 _ECR = re.compile(r"\.dkr\.ecr\.[\w-]+\.amazonaws\.com(\.cn)?$")
-_ECR_OPTIONS = "mode=max,image-manifest=true,oci-mediatypes=true"
+ECR_OPTIONS = "mode=max,image-manifest=true,oci-mediatypes=true"
+
+
+def is_ecr(server: object) -> bool:
+    """Whether a registry is Amazon's, by its address."""
+    return isinstance(server, str) and bool(_ECR.search(server))
 
 
 def cache_for(view: View, kind: str) -> tuple[dict[str, str] | None, str]:
@@ -229,6 +234,6 @@ def cache_for(view: View, kind: str) -> tuple[dict[str, str] | None, str]:
         note = f"the cache makes a repository of its own in the registry: {said(image)}-build-cache"
     else:
         cache["image"] = f"{image}:build-cache"
-    if isinstance(server, str) and _ECR.search(server):
-        cache["options"] = _ECR_OPTIONS
+    if is_ecr(server):
+        cache["options"] = ECR_OPTIONS
     return cache, note

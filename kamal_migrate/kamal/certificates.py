@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from kamal_migrate.kamal.entry_points import Resolvers
+from kamal_migrate.kamal.notation import block
 from kamal_migrate.kamal.traefik import Label, Router
-from kamal_migrate.kamal.traefik_args import Resolvers
 from kamal_migrate.kamal.versions import Version
 from kamal_migrate.yamldoc import Path
 
@@ -14,12 +15,16 @@ CUSTOM_CERTIFICATES = Version(2, 7)
 
 
 class Setting(NamedTuple):
-    """What the labels of a role hang on: arguments of Traefik, the target, its servers, the files' order."""
+    """What the labels of a role hang on: Traefik's arguments, the target, its servers, the files' order.
+
+    ``role`` is its name.
+    """
 
     resolvers: Resolvers
     target: Version
     servers: int | None
     order: Callable[[Path], int]
+    role: str = ""
 
 
 def secured(routers: list[Router], resolvers: Resolvers) -> list[Router]:
@@ -48,22 +53,30 @@ def _resolver(router: Router, resolvers: Resolvers) -> str | None:
     return router.resolver or next(filter(None, own), None)
 
 
+def own_certificate(target: Version) -> str:
+    """What to do for a certificate that one gets oneself, with the lines to paste."""
+    if target < CUSTOM_CERTIFICATES:
+        return "put a load balancer with TLS in front"
+    names: dict[str, object] = {"certificate_pem": "CERTIFICATE_PEM", "private_key_pem": "PRIVATE_KEY_PEM"}
+    lines = block({"proxy": {"ssl": names}})
+    return f"put a load balancer with TLS in front, or name two secrets with a certificate:\n{lines}"
+
+
 def no_certificate(
     routers: list[Router], hosts: list[str], paths: tuple[str, ...], setting: Setting
 ) -> tuple[str, str]:
     """Why kamal-proxy cannot get the certificates itself, and what to do; empty where it can."""
-    own = "`proxy.ssl: {certificate_pem: NAME, private_key_pem: NAME}` with the names of two secrets"
-    own = f"write {own}" if setting.target >= CUSTOM_CERTIFICATES else "put a load balancer with TLS in front"
+    own = own_certificate(setting.target)
     named = {_resolver(router, setting.resolvers) for router in routers}
     if not hosts:
         return (
             "automatic TLS wants a host in Kamal 2, and no rule names one",
-            "write `proxy: {hosts: […], ssl: true}`",
+            "write `proxy: {hosts: [NAME], ssl: true}`",
         )
     if any(host.startswith("*") for host in hosts):
         return "there is no automatic TLS for wildcard hosts", own
     if paths:
-        return "TLS belongs to the service at the root path", "write `ssl: true` for that one"
+        return "TLS belongs to the service at the root path", "write `proxy.ssl: true` for that one"
     if {name.lower() for name in named if name} & setting.resolvers.dns:
         return (
             "kamal-proxy knows no DNS challenge",

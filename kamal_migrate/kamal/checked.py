@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
-from kamal_migrate.kamal.durations import at_least_one
+from kamal_migrate.kamal.durations import at_least_one, whole_seconds
 from kamal_migrate.kamal.evidence import Evidence, exposed
-from kamal_migrate.kamal.health import DEFAULT_INTERVAL, DEFAULT_PATH, command, health_path
+from kamal_migrate.kamal.health import DEFAULT_INTERVAL, DEFAULT_PATH, command, health_path, patience
 from kamal_migrate.kamal.loading import Opaque, View
+from kamal_migrate.kamal.notation import flow
 from kamal_migrate.kamal.proxied import Role, Said
 from kamal_migrate.kamal.routing import Left, NewKey, Routing, Wish
 from kamal_migrate.kamal.versions import Version
 from kamal_migrate.yamldoc import Path
 
+DEPLOY_TIMEOUT = 30
 # A role's health check that is only a command was not applied by these (history D.4).
 IGNORED_COMMANDS = (Version(1, 7), Version(1, 9, 3))
 
@@ -25,8 +28,9 @@ def health(view: View, role: Role, routing: Routing) -> None:
     if interval:
         _interval(view, interval, routing)
     if cmd:
-        why = f"kamal-proxy asks for a path; `cmd: {_text(cmd.value)}` goes"
-        todo = "write `proxy.healthcheck.path` with a path that answers 200"
+        asked = path.value if path and not isinstance(path.value, Opaque) else DEFAULT_PATH
+        why = f"kamal-proxy asks for a path, and runs no `cmd: {flow(cmd.value)}`"
+        todo = f"see that {health_path(asked)} tells as much, or write another `proxy.healthcheck.path`"
         routing.left.append(Left("health-cmd", (cmd.path,), why, todo))
 
 
@@ -48,20 +52,40 @@ def _path(view: View, path: Said, wishes: dict[Path, Wish]) -> None:
 def _interval(view: View, interval: Said, routing: Routing) -> None:
     whole = None if isinstance(interval.value, Opaque) else at_least_one(interval.value)
     if whole is None:
-        why = f"whole seconds are wanted; `interval: {_text(interval.value)}` goes"
+        why = f"Kamal 2 wants whole seconds, not `interval: {flow(interval.value)}`"
         todo = "write `proxy.healthcheck.interval` in seconds"
         routing.left.append(Left("health-interval", (interval.path,), why, todo))
     elif whole != 1 or _stated_twice(view, interval.path):
         routing.wishes["healthcheck", "interval"] = Wish(whole, interval.path)
+        routing.left += _too_slow(view, interval, " unless the app answers at once")
+
+
+def _too_slow(view: View, interval: Said, unless: str) -> Iterator[Left]:
+    """A health check that comes back when the deploy has given up.
+
+    kamal-proxy asks as soon as the container runs, then after each interval (0.6.0 to 0.9.2); Docker asks
+    after the first one only. Kamal 2 waits for `deploy_timeout`, of 30 seconds (history F.4).
+    """
+    whole, limit = at_least_one(interval.value), _deploy_timeout(view)
+    if whole is not None and limit is not None and whole >= limit:
+        why = f"health is asked every {whole} s, and Kamal 2 waits {limit} s for it: a deploy fails{unless}"
+        todo = f"write a shorter interval, or `deploy_timeout: {whole * 3}`"
+        yield Left("health-interval", (interval.path,), why, todo)
+
+
+def _deploy_timeout(view: View) -> int | None:
+    """How many seconds Kamal 2 waits for a container; None where ERB says."""
+    attempts, own = view.get("healthcheck", "max_attempts"), view.get("deploy_timeout")
+    if isinstance(attempts, Opaque) or isinstance(own, Opaque):
+        return None
+    if own is not None:
+        return whole_seconds(own)
+    return patience(int(str(attempts))) if str(attempts).isdigit() else DEPLOY_TIMEOUT
 
 
 def _stated_twice(view: View, path: Path) -> bool:
     """Whether a destination states it over its base, so that even a default must be said."""
     return len(view.stating(path)) > 1
-
-
-def _text(value: object) -> str:
-    return value.source if isinstance(value, Opaque) else str(value)
 
 
 def app_port(view: View, role: Role, routing: Routing) -> Evidence | None:
@@ -102,8 +126,8 @@ def _same_port(value: object, port: str) -> bool:
 
 
 def _other_port(asked: Said, port: str) -> Left:
-    why = f"requests went to port {port}, the health check to another; `port: {_text(asked.value)}` goes"
-    todo = f"see that port {port} answers the health check, or write another `proxy.app_port`"
+    why = f"kamal-proxy asks for health where requests go, on port {port}, not on `port: {flow(asked.value)}`"
+    todo = f"see that port {port} answers it, or write another `proxy.app_port`"
     return Left("health-port", (asked.path,), why, todo)
 
 
@@ -133,5 +157,6 @@ def unproxied(view: View, role: Role, source: Version | None) -> Unproxied:
     second = NewKey((*options, "health-interval"), None if given else DEFAULT_INTERVAL, given or first.source)
     low, high = IGNORED_COMMANDS
     ignored = said == ["cmd"] and (source is None or low <= source <= high)
+    slow = tuple(_too_slow(view, Said(check["interval"], given), "")) if given else ()
     note = f"Kamal 1.7 to 1.9 ignored the health check of {role.name}, for it is only a `cmd`; Kamal 2 obeys"
-    return Unproxied((first, second), notes=(note,) if ignored else ())
+    return Unproxied((first, second), slow, (note,) if ignored else ())

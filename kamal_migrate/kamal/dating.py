@@ -89,9 +89,14 @@ def speaks_kamal_2(view: View, source: Version | None = None) -> bool:
     return has_keys_of_2(view) and not any(_has(view.data, path) for path in _ONLY_1)
 
 
+def keys_of_2(view: View) -> list[str]:
+    """The keys of a config that only Kamal 2 knows, such as ``builder.arch``."""
+    return [".".join(path) for path in _ONLY_2 if _has(view.data, path)]
+
+
 def has_keys_of_2(view: View) -> bool:
     """Whether a config has keys that only Kamal 2 knows, be it for Kamal 2 or on its way there."""
-    return any(_has(view.data, path) for path in _ONLY_2)
+    return bool(keys_of_2(view))
 
 
 def _has(data: Data, path: tuple[str, ...]) -> bool:

@@ -34,15 +34,22 @@ class Evidence(NamedTuple):
     assumed: bool = False
 
 
-def architecture(view: View, given: Evidence | None = None, answer: Evidence | None = None) -> Evidence:
+def architecture(
+    view: View,
+    given: Evidence | None = None,
+    answer: Evidence | None = None,
+    known: Evidence | None = None,
+) -> Evidence:
     """What the servers of a view run: ``amd64``, ``arm64`` or ``both``.
 
-    A ``given`` answer counts; else the platform options of roles, the Dockerfile, the runner of the CI job
-    that runs Kamal, and a commented-out builder, in this order. Where none speaks or two disagree it is the
-    ``answer`` of the user, else ``amd64``, assumed.
+    A ``given`` answer counts, then what is ``known`` of each of the hosts (`kamal.inventory`); else the
+    platform options of roles, the Dockerfile, the runner of the CI job that runs Kamal, and a commented-out
+    builder, in this order. Where none speaks or two disagree it is the ``answer`` of the user, else
+    ``amd64``, assumed.
     """
-    if given:
-        return given
+    said = given or known
+    if said:
+        return said
     signs = [sign for source in (_platforms, _dockerfile, _runners, _commented) for sign in source(view)]
     values = {sign.value for sign in signs}
     if len(values) == 1:
@@ -51,12 +58,17 @@ def architecture(view: View, given: Evidence | None = None, answer: Evidence | N
         return answer
     if not values:
         return Evidence("amd64", "nothing says what the servers run; most run amd64", assumed=True)
-    said = "; ".join(f"{sign.value}: {sign.source}" for sign in _first_of_each(signs))
-    return Evidence("amd64", f"the files disagree ({said})", assumed=True)
+    each = "; ".join(f"{sign.value}: {sign.source}" for sign in _first_of_each(signs))
+    return Evidence("amd64", f"the files disagree ({each})", assumed=True)
 
 
 def _first_of_each(signs: list[Evidence]) -> list[Evidence]:
     return list({sign.value: sign for sign in reversed(signs)}.values())[::-1]
+
+
+def named_architecture(name: str) -> str | None:
+    """The architecture that a name such as ``x86_64`` means, as ``uname -m`` prints it; None for others."""
+    return _NAMES.get(name.strip().lower())
 
 
 def _platform(text: object) -> str | None:
@@ -70,13 +82,19 @@ def _platform(text: object) -> str | None:
 
 
 def _platforms(view: View) -> Iterator[Evidence]:
+    for _, evidence in platform_options(view):
+        yield evidence
+
+
+def platform_options(view: View) -> Iterator[tuple[str, Evidence]]:
+    """The roles whose docker options say a platform, and the architecture of that."""
     servers = view.get("servers")
     for role, settings in servers.items() if isinstance(servers, dict) else ():
         options = settings.get("options") if isinstance(settings, dict) else None
         arch = _platform(options.get("platform")) if isinstance(options, dict) else None
         if arch:
             where = place(view, ("servers", role, "options", "platform"))
-            yield Evidence(arch, f"platform option of role {role}, {where}")
+            yield role, Evidence(arch, f"platform option of role {role}, {where}")
 
 
 def place(view: View, path: tuple[str | int, ...]) -> str:
@@ -89,9 +107,10 @@ def place(view: View, path: tuple[str | int, ...]) -> str:
 
 
 def root_of(config: str) -> str:
-    """The folder that Kamal is run in, seen from the project: above ``config/`` or ``.kamal/``."""
-    folder = posixpath.dirname(config)
-    return posixpath.dirname(folder) if posixpath.basename(folder) in ("config", ".kamal") else folder
+    """The folder that Kamal is run in, seen from the project: above the last ``config/`` or ``.kamal/``."""
+    steps = posixpath.dirname(config).split("/")
+    places = [number for number, step in enumerate(steps) if step in ("config", ".kamal")]
+    return "/".join(steps[: places[-1]] if places else steps)
 
 
 def _build_file(view: View) -> tuple[str, str, str | None] | None:

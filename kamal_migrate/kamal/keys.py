@@ -14,13 +14,18 @@ from kamal_migrate.yamldoc import data as typed
 
 
 class Key(NamedTuple):
-    """A row: a key path with ``*`` for any name, its types, the versions that mean something by it."""
+    """A row: a key path with ``*`` for any name, its types, the versions that mean something by it.
+
+    ``default`` is the value, or words for it; from ``refused_from`` on the key is an error.
+    """
 
     path: tuple[str, ...]
     types: tuple[str, ...]
     since: Version
     until: Version | None
     replaced_by: str | None
+    refused_from: Version | None
+    default: object
 
     def known_to(self, version: Version) -> bool:
         """Whether this version knows the key."""
@@ -38,6 +43,8 @@ def table() -> tuple[Key, ...]:
             parse(row["since"]) or Version(0),
             _until(row),
             row.get("replaced_by"),
+            parse(row["strict_error_from"] or ""),
+            row.get("default"),
         )
         for row in json.loads(text)
     )
@@ -111,6 +118,24 @@ def _refused(data: Data, path: Path, branches: list[Branch], version: Version) -
             yield Refused(below, rows[0].replaced_by, newer, retyped)
         elif value.kind in ("map", "list"):
             yield from _refused(value, below, found, version)
+
+
+def first_versions(data: Data, version: Version) -> Iterator[tuple[Path, Version]]:
+    """The keys of a config that a version knows, and the first version that knew each."""
+    yield from _first(data, (), [_root(version)], version)
+
+
+def _first(
+    data: Data, path: Path, branches: list[Branch], version: Version
+) -> Iterator[tuple[Path, Version]]:
+    for name, value in _children(data):
+        found = [branch.below[step] for step in (name, "*") for branch in branches if step in branch.below]
+        rows = next((branch.rows for branch in found if branch.rows), [])
+        known = [key.since for key in rows if key.known_to(version) and _accepts(key, value, rows)]
+        if known:
+            yield (*path, name), min(known)
+        if value.kind in ("map", "list"):
+            yield from _first(value, (*path, name), found, version)
 
 
 def _children(data: Data) -> Iterator[tuple[typed.Step, Data]]:

@@ -173,9 +173,9 @@ def views(project: Project, config: Config) -> list[View]:
     """Every view of a config, those of one file first. Raises `InputError`."""
     base = _document(project, config.base)
     if all(doc.data.kind == "null" for doc in base.docs):
-        raise InputError(
-            config.base, "the file says nothing; a Kamal config names service, image and servers", 1, 1
-        )
+        ruby = "<%=" in base.text
+        says = "only ERB says something here, and no Ruby is run" if ruby else "the file says nothing"
+        raise InputError(config.base, f"{says}; a Kamal config names service, image and servers", 1, 1)
     found = list(_alone(project, config, "", base))
     for destination, path in config.destinations.items():
         over = _document(project, path)

@@ -14,14 +14,15 @@ from kamal_migrate.kamal.agreeing import (
     unsaid,
     without_needless_switches,
 )
+from kamal_migrate.kamal.beside import without_those_beside
 from kamal_migrate.kamal.certificates import Setting
 from kamal_migrate.kamal.checked import app_port, health, unproxied
+from kamal_migrate.kamal.entry_points import resolvers
 from kamal_migrate.kamal.evidence import Evidence
 from kamal_migrate.kamal.health import patience
 from kamal_migrate.kamal.loading import Opaque, View
 from kamal_migrate.kamal.proxied import Role, roles
 from kamal_migrate.kamal.routing import (
-    IN_FRONT,
     NO_CERTIFICATE,
     OTHER_ROUTES,
     Left,
@@ -32,7 +33,8 @@ from kamal_migrate.kamal.routing import (
 )
 from kamal_migrate.kamal.running import Running, running
 from kamal_migrate.kamal.traefik import is_for_traefik, of_map
-from kamal_migrate.kamal.traefik_args import Fate, lines, resolvers
+from kamal_migrate.kamal.traefik_args import Fate, Line, lines
+from kamal_migrate.kamal.traefik_reasons import IN_FRONT
 from kamal_migrate.kamal.versions import Version
 from kamal_migrate.yamldoc import Data, Path
 
@@ -77,23 +79,28 @@ def _by_itself(view: View, target: Version, source: Version | None) -> tuple[Fro
     said, known = list(lines(view.get("traefik"))), resolvers(view.get("traefik"))
     found.redirects = known.redirects
     routed = {
-        role.name: routing(role.labels, Setting(known, target, role.size, _order(view)))
+        role.name: routing(role.labels, Setting(known, target, role.size, _order(view), role.name))
         for role in found.proxied
     }
     for role in found.proxied:
         _without_other_routes(view, role, routed[role.name])
     _without_shared_hosts(routed, found.proxied)
     found.port = _checked(view, found.proxied, routed)
-    shared = running(said, found.proxied, target)
+    labels = [label for role in found.proxied for label in role.labels]
+    shared = running(without_those_beside(said, labels, known), found.proxied, target)
     found.comes += _leveled(found.proxied, {name: row.wishes for name, row in routed.items()})
     found.comes += [NewKey(("proxy", *key), wish.value, wish.source) for key, wish in shared.wishes.items()]
     _switches(view, everyone, found)
     _unproxied(view, everyone, source, found)
     _take(view, [*routed.values(), shared], found)
-    reasons = dict.fromkeys(line.why for line in said if line.fate is Fate.DEFAULT and line.why)
-    found.notes += [f"{why} (`traefik`)" for why in reasons]
+    found.notes += dict.fromkeys(filter(None, map(_needless, said)))
     found.comes = [new for new in found.comes if not _is_there(view, new.path)]
     return found, everyone
+
+
+def _needless(line: Line) -> str:
+    """What is to be known of a line that goes for nothing; mostly nothing."""
+    return f"`{'.'.join(map(str, line.path))}`: {line.why}" if line.fate is Fate.DEFAULT and line.why else ""
 
 
 def _is_there(view: View, path: Path) -> bool:
@@ -151,7 +158,7 @@ def _without_shared_hosts(routed: dict[str, Routing], proxied: list[Role]) -> No
         twice = [host for host in hosts if host in seen]
         if twice:
             source = row.wishes.pop(("ssl",)).source or LABELS
-            todo = f"{seen[twice[0]]} has {twice[0]} with TLS already: name another host, or {IN_FRONT}"
+            todo = f"{seen[twice[0]]} has {twice[0]} with TLS already; name another host, or {IN_FRONT}"
             row.left.append(Left("tls", (source,), NO_CERTIFICATE, todo))
         seen.update(dict.fromkeys(hosts, role.name))
 
@@ -225,7 +232,7 @@ def _switches(view: View, everyone: list[Role], found: Fronting) -> None:
         stated, value = view.has(*flag), view.get(*flag)
         found.goes += [flag] if stated else []
         if isinstance(value, Opaque):
-            why = f"ERB says whether this role is served; `traefik: {value.source}` goes"
+            why = f"ERB says whether this role is served: `traefik: {value.source}`"
             found.left.append(Left("role", (flag,), why, f"write `servers.{role.name}.proxy` by hand"))
         elif role.proxied is not role.primary and role.name not in own:
             found.comes.append(NewKey((*role.path, "proxy"), role.proxied, flag if stated else None))
@@ -261,7 +268,7 @@ def _take(view: View, rows: Iterable[Routing | Running], found: Fronting) -> Non
     source = ("healthcheck", "max_attempts")
     attempts = view.get(*source)
     if found.proxied and isinstance(attempts, Opaque):
-        why = f"Kamal 2 waits for seconds, not attempts; `max_attempts: {attempts.source}` goes"
+        why = f"Kamal 2 waits for seconds, not attempts: `max_attempts: {attempts.source}`"
         found.left.append(Left("deploy-timeout", (source,), why, "write `deploy_timeout` in seconds"))
     elif found.proxied and isinstance(attempts, (int, str)) and str(attempts).isdigit():
         found.comes.append(NewKey(("deploy_timeout",), patience(int(attempts)), source))

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from kamal_migrate.kamal.beside import beside
 from kamal_migrate.kamal.certificates import (
     Setting,
     entry_point_arguments,
@@ -17,15 +18,16 @@ from kamal_migrate.kamal.certificates import (
 from kamal_migrate.kamal.durations import at_least_one
 from kamal_migrate.kamal.health import health_path
 from kamal_migrate.kamal.loading import Opaque
+from kamal_migrate.kamal.notation import flow
 from kamal_migrate.kamal.traefik import Label, Middleware, Part, Router, read
+from kamal_migrate.kamal.traefik_reasons import IN_FRONT, OWN_WAY
 from kamal_migrate.kamal.traefik_rules import Rule
 from kamal_migrate.kamal.versions import Version
 from kamal_migrate.yamldoc import Data, Path
 
 HOSTS_LIST, WILDCARDS, PATHS, SEVERAL_PATHS = Version(2, 1), Version(2, 2), Version(2, 7), Version(2, 8)
-OTHER_ROUTES = "a role has one set of hosts and path prefixes in Kamal 2, and this router has others"
 NO_CERTIFICATE = "kamal-proxy cannot get these certificates by itself"
-IN_FRONT = "keep Traefik as an accessory in front of kamal-proxy for it"
+OTHER_ROUTES = "a role has one set of hosts and path prefixes in Kamal 2, and this router has others"
 
 
 class Wish(NamedTuple):
@@ -87,11 +89,16 @@ def routing(labels: Iterable[Label], setting: Setting) -> Routing:
     for service in model.services.values():
         _service(service, found)
     _ports([service.port for service in model.services.values() if service.port], found)
-    _others(model.others, found)
+    _others(model.others, setting, found)
     if not model.enabled:
         keys = tuple(label.path for label in model.plain if label.name.lower() == "traefik.enable")
         found.left.append(
-            Left("disabled", keys, "Traefik did not look at these containers, kamal-proxy does")
+            Left(
+                "disabled",
+                keys,
+                "Traefik did not look at these containers, kamal-proxy does",
+                "write `proxy: false` in their role, if nobody shall reach them",
+            )
         )
     return found
 
@@ -179,7 +186,8 @@ def _tls(
     why, todo = no_certificate(safe, hosts, paths, setting)
     if why:
         keys = tuple(stating) or tuple(entry_point_arguments(safe, setting.resolvers))
-        found.left.append(Left("tls", keys, NO_CERTIFICATE, f"{why}: {todo}"))
+        todo = f"take the TLS labels out, and {todo}" if stating else todo
+        found.left.append(Left("tls", keys, NO_CERTIFICATE, f"{why}; {todo}"))
         return
     rules = [router.settings["rule"].path for router in routers if "rule" in router.settings]
     found.wishes["ssl",] = Wish(True, _latest([*stating, *rules], setting))
@@ -199,9 +207,7 @@ def _middlewares(
         if odd:
             names = ", ".join(f"`{name}`" for name in odd)
             key = router.settings["middlewares"].path
-            found.left.append(
-                Left("middleware", (key,), f"kamal-proxy knows no middleware {names}", IN_FRONT)
-            )
+            found.left.append(Left("middleware", (key,), f"kamal-proxy knows no middleware {names}", OWN_WAY))
 
 
 _BUFFERING = {
@@ -220,10 +226,9 @@ def _middleware(middleware: Middleware, found: Routing, paths: tuple[str, ...]) 
         found.wishes.pop(("strip_path_prefix",), None)
     elif kind == "redirectscheme" and ("ssl",) not in found.wishes:
         why = "kamal-proxy redirects to HTTPS only where it has TLS itself"
-        found.left.append(Left("redirect", _keys(middleware), why, "let the app redirect, or " + IN_FRONT))
+        found.left.append(Left("redirect", _keys(middleware), why, OWN_WAY))
     elif kind not in ("retry", "redirectscheme"):
-        hint = "let the app do it, or " + IN_FRONT
-        found.left.append(Left("middleware", _keys(middleware), f"kamal-proxy has no `{kind}`", hint))
+        found.left.append(Left("middleware", _keys(middleware), f"kamal-proxy has no `{kind}`", OWN_WAY))
 
 
 def _buffer(setting: str, label: Label, found: Routing) -> None:
@@ -231,11 +236,12 @@ def _buffer(setting: str, label: Label, found: Routing) -> None:
     if setting in _BUFFERING and re.fullmatch(r"\d+", number):
         found.wishes["buffering", _BUFFERING[setting]] = Wish(int(number), label.path)
     else:
-        found.left.append(Left("middleware", (label.path,), "kamal-proxy has nothing like it", IN_FRONT))
+        why = f"kamal-proxy has nothing like `{setting}: {flow(label.value)}`"
+        found.left.append(Left("middleware", (label.path,), why, OWN_WAY))
 
 
 def _service(service: Part, found: Routing) -> None:
-    odd = []
+    odd: dict[str, list[Path]] = {}
     for setting, label in service.settings.items():
         known = setting.removeprefix("loadbalancer.")
         if known == "server.scheme" and str(label.value).lower() == "http":
@@ -247,10 +253,15 @@ def _service(service: Part, found: Routing) -> None:
                 found.wishes["healthcheck", name] = Wish(value, label.path)
                 continue
         if known not in ("server.port", "passhostheader"):
-            odd.append((known, label))
-    for known, label in odd:
-        why = f"kamal-proxy has nothing like `{known}: {label.value}`"
-        found.left.append(Left("service", (label.path,), why, IN_FRONT))
+            odd.setdefault(_service_reason(known, label), []).append(label.path)
+    found.left += [Left("service", tuple(keys), why, IN_FRONT) for why, keys in odd.items()]
+
+
+def _service_reason(setting: str, label: Label) -> str:
+    """Why a setting of a service has no equivalent; the same for all that belong together."""
+    if setting.split(".")[0] == "sticky":
+        return "kamal-proxy has no sticky sessions"
+    return f"kamal-proxy has nothing like `{setting}: {flow(label.value)}`"
 
 
 def _ports(ports: list[Label], found: Routing) -> None:
@@ -262,16 +273,17 @@ def _ports(ports: list[Label], found: Routing) -> None:
     elif ports and re.fullmatch(r"\d+", str(ports[0].value)):
         found.wishes["app_port",] = Wish(int(str(ports[0].value)), ports[0].path)
     elif ports:
-        why = "ERB or a word names the port of the app"
+        why = f"`{flow(ports[0].value)}` names the port of the app"
         found.left.append(Left("app-port", keys, why, "write `proxy.app_port` with a number"))
 
 
-def _others(labels: list[Label], found: Routing) -> None:
+def _others(labels: list[Label], setting: Setting, found: Routing) -> None:
     for protocol in ("tcp", "udp"):
         keys = tuple(label.path for label in labels if label.name.lower().startswith(f"traefik.{protocol}."))
         if keys:
             why = f"kamal-proxy serves HTTP only, no {protocol.upper()}"
-            found.left.append(Left(protocol, keys, why, f"publish the port of the container, or {IN_FRONT}"))
+            found.left.append(Left(protocol, keys, why, beside(protocol, labels, setting)))
     rest = [label for label in labels if not label.name.lower().startswith(("traefik.tcp.", "traefik.udp."))]
     for label in rest:
-        found.left.append(Left("label", (label.path,), "kamal-proxy has nothing like it", IN_FRONT))
+        why = f"kamal-proxy has nothing like `{label.name}`"
+        found.left.append(Left("label", (label.path,), why, IN_FRONT))

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from kamal_migrate.kamal.proxied import Role
-from kamal_migrate.kamal.routing import IN_FRONT, Left, Wish
-from kamal_migrate.kamal.traefik_args import DNS_CHALLENGE, Fate, Line
+from kamal_migrate.kamal.routing import Left, Wish
+from kamal_migrate.kamal.traefik_args import NO_LIMIT, Fate, Line
 from kamal_migrate.kamal.versions import Version
 from kamal_migrate.yamldoc import Path
 
@@ -56,7 +56,7 @@ def _put(wishes: dict[Path, Wish], line: Line) -> None:
     if known and isinstance(known.value, list) and isinstance(value, list):
         value = [*known.value, *value]
     elif known and type(known.value) is int and type(value) is int:
-        value = max(known.value, value)
+        value = NO_LIMIT if NO_LIMIT in (known.value, value) else max(known.value, value)
     wishes[line.key] = Wish(value, known.source if known else line.path)
 
 
@@ -100,17 +100,14 @@ def _flags(key: Path, value: object, target: Version) -> list[str]:
 
 
 def _left(said: Iterable[Line]) -> list[Left]:
-    """What has no equivalent, the lines of one reason together, each quoted for it goes."""
-    reasons: dict[str, list[Line]] = {}
+    """What has no equivalent, the lines of one reason together, each by what it says."""
+    reasons: dict[tuple[str, str], list[Line]] = {}
     for line in said:
         if line.fate is Fate.NONE:
-            reasons.setdefault(line.why, []).append(line)
-    return [_quoted(why, rows) for why, rows in reasons.items()]
+            reasons.setdefault((line.why, line.todo), []).append(line)
+    return [_quoted(why, todo, rows) for (why, todo), rows in reasons.items()]
 
 
-def _quoted(why: str, rows: list[Line]) -> Left:
-    gone = ", ".join(f"`{line.text}`" for line in rows)
-    todo = IN_FRONT
-    if why == DNS_CHALLENGE:
-        todo = f"write `ssl` with certificates of your own, or {IN_FRONT}"
-    return Left("traefik-only", tuple(line.path for line in rows), f"{why}; {gone} goes", todo)
+def _quoted(why: str, todo: str, rows: list[Line]) -> Left:
+    texts = ", ".join(f"`{line.text}`" for line in rows)
+    return Left("traefik-only", tuple(line.path for line in rows), f"{why}: {texts}", todo)

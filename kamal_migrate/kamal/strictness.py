@@ -7,6 +7,7 @@ knows are not named here: `keys.refused` does.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from difflib import get_close_matches
 from functools import lru_cache
@@ -199,8 +200,8 @@ def doubled(view: View) -> Iterator[Path]:
         for path, value in typed.walk(layer.doc.data):
             if value.kind != "map":
                 continue
-            names = [typed.name(key) for key, _ in value.value if key.kind != "merge"]
-            yield from ((*path, name) for name in dict.fromkeys(names) if names.count(name) > 1)
+            counts = Counter(typed.name(key) for key, _ in value.value if key.kind != "merge")
+            yield from ((*path, name) for name, count in counts.items() if count > 1)
 
 
 def false_is_passed(version: Version, path: Path) -> bool:

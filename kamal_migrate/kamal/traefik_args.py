@@ -7,17 +7,16 @@ from collections.abc import Callable, Iterator
 from enum import Enum
 from typing import NamedTuple
 
-from kamal_migrate.kamal.durations import at_least_one
+from kamal_migrate.kamal import traefik_reasons as reasons
+from kamal_migrate.kamal.durations import at_least_one, seconds
 from kamal_migrate.kamal.loading import Opaque
+from kamal_migrate.kamal.notation import flow
 from kamal_migrate.kamal.traefik import is_for_traefik, is_off
+from kamal_migrate.kamal.traefik_reasons import Reason
 from kamal_migrate.yamldoc import Path
 
 TRAEFIK = ("traefik",)
-ACCESS_LOG = "kamal-proxy logs each request as JSON, to its standard output"
-DASHBOARD = "kamal-proxy has no dashboard and no interface"
-DNS_CHALLENGE = "kamal-proxy knows no DNS challenge"
-PROVIDERS = "kamal-proxy knows what Kamal deploys, and nothing else"
-OTHER_TIMEOUTS = "kamal-proxy has one timeout: `response_timeout`"
+NO_LIMIT = 0
 
 
 class Fate(Enum):
@@ -31,8 +30,8 @@ class Fate(Enum):
 class Line(NamedTuple):
     """A line of root `traefik`: where it stands, what it says, its fate and why.
 
-    A mapped line names the key below `proxy` that takes its place, with the value there. Lines without an
-    equivalent that belong together have the same ``why``.
+    A mapped line names the key below `proxy` that takes its place, with the value there; one without an
+    equivalent says in ``todo`` what to do. Those that belong together have the same ``why`` and ``todo``.
     """
 
     path: Path
@@ -41,12 +40,24 @@ class Line(NamedTuple):
     why: str = ""
     key: Path = ()
     meaning: object = None
+    todo: str = ""
 
     @property
     def text(self) -> str:
-        """How it reads in the file, shortly."""
-        value = self.value.source if isinstance(self.value, Opaque) else self.value
-        return f"{self.path[-1]}: {str(value).lower() if isinstance(value, bool) else value}"
+        """How it reads in the file, its value only where that is short and plain."""
+        value = flow(self.value)
+        short = len(value) <= _SHORT and "`" not in value
+        return f"{self.path[-1]}: {value}" if short else str(self.path[-1])
+
+    @property
+    def published(self) -> set[str]:
+        """The ports of Traefik's container that it publishes."""
+        items = self.value if isinstance(self.value, list) else [self.value]
+        ports = {_text(item).rsplit(":", 1)[-1].partition("/")[0] for item in items}
+        return ports if self.path[1:] in (("options", "publish"), ("options", "p")) else set()
+
+
+_SHORT, _DASHBOARD_PORT = 60, "8080"
 
 
 Judge = Callable[[Path, object], Line]
@@ -54,9 +65,17 @@ Judge = Callable[[Path, object], Line]
 
 def lines(traefik: object) -> Iterator[Line]:
     """Every line of root `traefik`, a map as Kamal 1 read it."""
+    said = list(_lines(traefik))
+    dashboard = any(line.why == reasons.DASHBOARD.why for line in said)
+    for line in said:
+        its_port = dashboard and line.why == reasons.OTHER_PORTS.why and line.published == {_DASHBOARD_PORT}
+        yield _none(line.path, line.value, reasons.DASHBOARD) if its_port else line
+
+
+def _lines(traefik: object) -> Iterator[Line]:
     if not isinstance(traefik, dict):
         if traefik is not None:
-            yield Line(TRAEFIK, traefik, Fate.NONE, "what it says cannot be read")
+            yield _none(TRAEFIK, traefik, reasons.NO_MAP)
         return
     for name, value in traefik.items():
         path = (*TRAEFIK, name)
@@ -67,7 +86,7 @@ def lines(traefik: object) -> Iterator[Line]:
             for key, item in value.items():
                 yield from reader((*path, key), item)
         elif name in ("args", "options", "labels", "env") and value is not None:
-            yield Line(path, value, Fate.NONE, "Kamal 1 wants a map here")
+            yield _none(path, value, reasons.NO_MAP)
         elif value is not None:
             yield from reader(path, value)
 
@@ -75,7 +94,8 @@ def lines(traefik: object) -> Iterator[Line]:
 def _host_port(path: Path, value: object) -> Iterator[Line]:
     match = re.fullmatch(r"(?:\[?([\da-fA-F.:]+?)\]?:)?(\d+)", str(value))
     if isinstance(value, Opaque) or match is None:
-        yield Line(path, value, Fate.NONE, "only a number can be taken over")
+        todo = "write `proxy: {run: {http_port: N}}`, unless it is 80"
+        yield _none(path, value, Reason("nobody knows which port this is", todo))
         return
     address, port = match[1], int(match[2])
     if address:
@@ -90,17 +110,18 @@ def _publish(path: Path, value: object) -> Iterator[Line]:
     if value is False:
         yield Line(path, value, Fate.MAPPED, key=("run", "publish"), meaning=False)
     elif isinstance(value, Opaque):
-        yield Line(path, value, Fate.NONE, "only true or false can be taken over")
+        todo = "write `proxy: {run: {publish: false}}` where it is false"
+        yield _none(path, value, Reason("nobody knows whether this is true", todo))
     else:
         yield Line(path, value, Fate.DEFAULT)
 
 
 def _image(path: Path, value: object) -> Iterator[Line]:
-    yield Line(path, value, Fate.DEFAULT, "kamal-proxy takes Traefik's place")
+    yield Line(path, value, Fate.DEFAULT)
 
 
 def _env(path: Path, value: object) -> Iterator[Line]:
-    yield Line(path, value, Fate.NONE, "kamal-proxy takes no environment")
+    yield _none(path, value, reasons.ENVIRONMENT)
 
 
 def _label(path: Path, value: object) -> Iterator[Line]:
@@ -108,9 +129,10 @@ def _label(path: Path, value: object) -> Iterator[Line]:
     if name.lower() in ("traefik.enable", "traefik.docker.network"):
         yield Line(path, value, Fate.DEFAULT)
     elif is_for_traefik(name):
-        yield Line(path, value, Fate.NONE, "kamal-proxy has no dashboard and no routers of its own")
+        dashboard = "api@" in flow(value) or "dashboard" in name
+        yield _none(path, value, reasons.DASHBOARD if dashboard else reasons.NOTHING_LIKE_IT)
     elif isinstance(value, Opaque):
-        yield Line(path, value, Fate.NONE, "only text can be taken over; write it below `proxy.run.options`")
+        yield _none(path, value, Reason("ERB says this label", "write it below `proxy.run.options.label`"))
     else:
         yield Line(
             path, value, Fate.MAPPED, key=("run", "options", "label"), meaning=[f"{name}={_said(value)}"]
@@ -119,6 +141,10 @@ def _label(path: Path, value: object) -> Iterator[Line]:
 
 def _said(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _text(value: object) -> str:
+    return value.source if isinstance(value, Opaque) else str(value)
 
 
 _WEB_PORT = re.compile(r"(?:[^:]*:)?(80|443):(80|443)(?:/tcp)?")
@@ -130,17 +156,16 @@ def _option(path: Path, value: object) -> Iterator[Line]:
     if name in ("publish", "volume", "v", "p"):
         odd = [item for item in items if not _needless(name, item)]
         if not odd:
-            why = "" if name in ("publish", "p") else "certificates are issued anew"
-            yield Line(path, value, Fate.DEFAULT, why)
+            yield Line(path, value, Fate.DEFAULT)
         else:
-            what = "serves 80 and 443 only" if name in ("publish", "p") else "has no use for it"
-            yield Line(path, odd, Fate.NONE, f"kamal-proxy {what}")
+            shown = odd if isinstance(value, list) else value
+            yield _none(path, shown, reasons.OTHER_PORTS if name in ("publish", "p") else reasons.FILES)
     elif name in ("network", "net"):
         yield Line(path, value, Fate.DEFAULT, "Kamal 2 runs all containers in a network `kamal`")
     elif name == "restart":
         yield Line(path, value, Fate.DEFAULT)
     elif any(isinstance(item, Opaque) for item in items):
-        yield Line(path, value, Fate.NONE, "only text can be taken over; write it below `proxy.run.options`")
+        yield _none(path, value, Reason("ERB says this option", "write it below `proxy.run.options`"))
     else:
         yield Line(path, value, Fate.MAPPED, key=("run", "options", name), meaning=value)
 
@@ -161,12 +186,16 @@ def _arg(path: Path, value: object) -> Iterator[Line]:
         if match:
             yield judge(path, value)
             return
-    yield Line(path, value, Fate.NONE, "kamal-proxy has nothing like it")
+    yield _none(path, value, reasons.NOTHING_LIKE_IT)
 
 
-def _none(why: str) -> Judge:
+def _none(path: Path, value: object, reason: Reason) -> Line:
+    return Line(path, value, Fate.NONE, reason.why, todo=reason.todo)
+
+
+def _unless_off(reason: Reason) -> Judge:
     return lambda path, value: (
-        Line(path, value, Fate.DEFAULT) if is_off(value) else Line(path, value, Fate.NONE, why)
+        Line(path, value, Fate.DEFAULT) if is_off(value) else _none(path, value, reason)
     )
 
 
@@ -174,14 +203,14 @@ def _default(why: str = "") -> Judge:
     return lambda path, value: Line(path, value, Fate.DEFAULT, why)
 
 
-def _usual(path: Path, value: object, usual: bool, why: str) -> Line:
-    return Line(path, value, Fate.DEFAULT) if usual else Line(path, value, Fate.NONE, why)
+def _usual(path: Path, value: object, usual: bool, reason: Reason) -> Line:
+    return Line(path, value, Fate.DEFAULT) if usual else _none(path, value, reason)
 
 
 def _address(path: Path, value: object) -> Line:
     port = None if isinstance(value, Opaque) else str(value).rsplit(":", 1)[-1].removesuffix("/tcp")
     known = port in ("80", "443")
-    return _usual(path, value, known, "kamal-proxy serves 80 and 443 only")
+    return _usual(path, value, known, reasons.OTHER_PORTS)
 
 
 def _forwarded(path: Path, value: object) -> Line:
@@ -191,19 +220,24 @@ def _forwarded(path: Path, value: object) -> Line:
 
 
 def _timeout(path: Path, value: object) -> Line:
-    if isinstance(value, Opaque) or at_least_one(value) is None or str(value) in ("0", "0s"):
-        return Line(path, value, Fate.NONE, "only whole seconds can be taken over")
-    return Line(path, value, Fate.MAPPED, key=("response_timeout",), meaning=at_least_one(value))
+    """A timeout; 0 is no limit, for Traefik and for kamal-proxy (0.6.0 to 0.9.2, by its source)."""
+    duration = None if isinstance(value, Opaque) else seconds(value)
+    if duration is None:
+        todo = "write `proxy.response_timeout` in seconds, 0 for no limit; it is 30 otherwise"
+        return _none(path, value, Reason("nobody knows how many seconds this is", todo))
+    meaning = at_least_one(value) if duration else NO_LIMIT
+    return Line(path, value, Fate.MAPPED, key=("response_timeout",), meaning=meaning)
 
 
 def _server(path: Path, value: object) -> Line:
     usual = str(value).rstrip("/") == "https://acme-v02.api.letsencrypt.org/directory"
-    return _usual(path, value, usual, "kamal-proxy asks Let's Encrypt itself")
+    todo = "mind its limits while you try things out, or give certificates of your own: `proxy.ssl`"
+    return _usual(path, value, usual, Reason("kamal-proxy asks Let's Encrypt's production server", todo))
 
 
 def _format(path: Path, value: object) -> Line:
     usual = str(value).lower() in ("json", "common")
-    return _usual(path, value, usual, ACCESS_LOG)
+    return _usual(path, value, usual, reasons.LOG_FORMAT)
 
 
 def _level(path: Path, value: object) -> Line:
@@ -228,22 +262,25 @@ _ARGS: tuple[tuple[str, Judge], ...] = (
     (r"entrypoints\.[^.]+\.transport\.respondingtimeouts\.idletimeout", _default()),
     (r"entrypoints\.[^.]+\.transport\.respondingtimeouts\..*", _timeout),
     (r"serverstransport\.forwardingtimeouts\.responseheadertimeout", _timeout),
-    (r"serverstransport\.forwardingtimeouts\..*", _none(OTHER_TIMEOUTS)),
+    (r"serverstransport\.forwardingtimeouts\..*", _unless_off(reasons.OTHER_TIMEOUTS)),
+    (r"entrypoints\.[^.]+\.http3(\..*)?", _unless_off(reasons.HTTP_3)),
     (r"certificatesresolvers\.[^.]+\.acme\.(email|storage)", _default()),
     (r"certificatesresolvers\.[^.]+\.acme\.(http|tls)challenge(\..*)?", _default()),
-    (r"certificatesresolvers\.[^.]+\.acme\.dnschallenge(\..*)?", _none(DNS_CHALLENGE)),
+    (r"certificatesresolvers\.[^.]+\.acme\.dnschallenge(\..*)?", _unless_off(reasons.DNS_CHALLENGE)),
     (r"certificatesresolvers\.[^.]+\.acme\.caserver", _server),
-    (r"certificatesresolvers\..*", _none("kamal-proxy asks Let's Encrypt, in its own way")),
-    (r"accesslog", _default(ACCESS_LOG)),
+    (r"certificatesresolvers\..*", _unless_off(reasons.CERTIFICATES)),
+    (r"accesslog", _default(reasons.ACCESS_LOG)),
     (r"accesslog\.format", _format),
-    (r"accesslog\..*", _none(ACCESS_LOG)),
+    (r"accesslog\..*", _unless_off(reasons.LOG_FORMAT)),
     (r"log\.level", _level),
     (r"log(\..*)?", _default()),
     (r"metrics\.prometheus", _metrics),
     (r"metrics\.prometheus\..*", _default()),
     (r"providers\.docker(\..*)?", _default()),
-    (r"providers\..*", _none(PROVIDERS)),
-    (r"(api|ping)(\..*)?", _none(DASHBOARD)),
+    (r"providers\.file\..*", _unless_off(reasons.FILES)),
+    (r"providers\..*", _unless_off(reasons.PROVIDERS)),
+    (r"api(\..*)?", _unless_off(reasons.DASHBOARD)),
+    (r"ping(\..*)?", _unless_off(reasons.PING)),
     (r"global\..*", _default()),
 )
 _READERS: dict[str, Callable[[Path, object], Iterator[Line]]] = {
@@ -255,35 +292,3 @@ _READERS: dict[str, Callable[[Path, object], Iterator[Line]]] = {
     "publish": _publish,
     "image": _image,
 }
-
-
-class Resolvers(NamedTuple):
-    """What the arguments say of certificates, redirections and entry points.
-
-    ``dns`` are the resolvers that use a DNS challenge, ``redirects`` whether HTTP is redirected to HTTPS,
-    ``secured`` the entry points with TLS of their own, each with its resolver or nothing, ``stated`` the
-    arguments that say so.
-    """
-
-    dns: frozenset[str]
-    redirects: bool
-    secured: dict[str, str | None]
-    stated: dict[str, Path]
-
-
-def resolvers(traefik: object) -> Resolvers:
-    """Read from the arguments what the TLS of routers hangs on."""
-    args = traefik.get("args") if isinstance(traefik, dict) else None
-    pairs = args if isinstance(args, dict) else {}
-    said = {str(name).lower(): value for name, value in pairs.items()}
-    dns = (re.match(r"certificatesresolvers\.([^.]+)\.acme\.dnschallenge", name) for name in said)
-    secured: dict[str, str | None] = {}
-    stated: dict[str, Path] = {}
-    for written, value in pairs.items():
-        name = str(written).lower()
-        match = re.fullmatch(r"entrypoints\.([^.]+)\.http\.tls(\.certresolver)?(?:\..*)?", name)
-        if match and not is_off(value):
-            secured[match[1]] = str(value) if match[2] else secured.get(match[1])
-            stated.setdefault(match[1], (*TRAEFIK, "args", written))
-    redirects = any(re.fullmatch(r"entrypoints\.[^.]+\.http\.redirections\.entrypoint\.to", n) for n in said)
-    return Resolvers(frozenset(match[1] for match in dns if match), redirects, secured, stated)

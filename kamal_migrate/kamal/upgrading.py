@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kamal_migrate.kamal.builds import ARCHIVE, CLONE, WORKING_TREE
+from kamal_migrate.kamal.dating import KAMAL_2, keys_of_2
 from kamal_migrate.kamal.loading import View
+from kamal_migrate.kamal.validation import STRICT_SINCE
 from kamal_migrate.kamal.versions import Version
 
 # Part of the deployment, what it was under Kamal 1, what it is under Kamal 2 whatever a config says.
 BY_ITSELF: tuple[tuple[str, object, object], ...] = (
     ("roles.*.proxy.port", None, 80),
+    ("roles.*.proxy.health_port", 3000, 80),
     ("roles.*.proxy.buffer_requests", False, True),
     ("roles.*.proxy.buffer_responses", False, True),
     ("roles.*.stop_seconds", None, 30),
@@ -19,6 +22,14 @@ BY_ITSELF: tuple[tuple[str, object, object], ...] = (
     ("build.built from", ARCHIVE, CLONE),
 )
 CLONES = Version(1, 5)
+
+
+def ignored(view: View, source: Version | None, target: Version) -> Iterator[str]:
+    """A sentence where a view has keys of Kamal 2 already: before 1.7 Kamal ignored what it did not know."""
+    found = keys_of_2(view) if source and source < STRICT_SINCE and target >= KAMAL_2 else []
+    if source and found:
+        keys = ", ".join(f"`{key}`" for key in found)
+        yield f"Kamal {source.short} ignores {keys}: what the config says there takes effect with Kamal 2"
 
 
 def unsaid(view: View, source: Version | None, target: Version) -> Iterator[str]:

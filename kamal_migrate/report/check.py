@@ -1,24 +1,29 @@
-"""What `check` found: a line for each problem, or JSON; secrets are masked."""
+"""What `check` found: a line for each problem, or JSON, or GitHub's annotations; secrets are masked."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
 
-from kamal_migrate.checking import Checked, Problem
+from kamal_migrate.checking import REFUSED, Checked, Problem
+from kamal_migrate.kamal.versions import Version
+from kamal_migrate.masking import mask
 from kamal_migrate.project import Config
-from kamal_migrate.report.masking import mask
-from kamal_migrate.report.terminal import Line, wrapped
+from kamal_migrate.report.terminal import Line, printable, wrapped
+from kamal_migrate.rules import Severity
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+KAMAL_2 = Version(2)
+_STYLES = {Severity.ERROR: "", Severity.WARNING: "", Severity.NOTE: "dim"}
 
 
 def lines(checked: Checked) -> Iterator[Line]:
     """Every problem with its place, and how many there are; one calm line where there is none."""
     for problem in checked.problems:
-        yield from wrapped(_problem(problem), 0, hang=2)
-    for problem in checked.unknown:
-        yield from wrapped(f"note: {_problem(problem)}", 0, "dim", hang=2)
+        style = _STYLES[problem.severity]
+        yield from wrapped(_problem(problem), 0, style, hang=2)
+        for way in problem.ways:
+            yield from wrapped(f"- {mask(way)}", 4, style, hang=2)
     yield from wrapped(_closing(checked), 0, "head", hang=2)
 
 
@@ -26,15 +31,24 @@ def _problem(problem: Problem) -> str:
     place = problem.location
     names = [name for name in problem.views if name != place.path]
     seen = f" ({', '.join(names)})" if names else ""
-    return f"{place.path}:{place.line}:{place.column}  {mask(problem.message)}{seen}"
+    said = f"{problem.severity.value}[{problem.rule}]"
+    return f"{place.path}:{place.line}:{place.column}  {said} {mask(problem.message)}{seen}"
 
 
 def _closing(checked: Checked) -> str:
     where, version = "; ".join(map(_named, checked.configs)), checked.version.short
-    count = len(checked.problems)
-    if not count:
-        return f"{where}: nothing that Kamal {version} refuses"
-    return f"{count} problem{'s' if count > 1 else ''} for Kamal {version} in {where}"
+    if not checked.problems:
+        return f"{where}: nothing wrong for Kamal {version}"
+    counts = [(severity, len(_of(checked, severity))) for severity in Severity]
+    told = [f"{count} {severity.value}{'s' if count > 1 else ''}" for severity, count in counts if count]
+    fixed = any(problem.fixed_by or problem.rule == REFUSED for problem in checked.problems)
+    to = " --to 1.9" if checked.version < KAMAL_2 else ""
+    more = f"; kamal-migrate{to} --dry-run shows what it would rewrite" if fixed else ""
+    return f"{', '.join(told)} for Kamal {version} in {where}{more}"
+
+
+def _of(checked: Checked, severity: Severity) -> list[Problem]:
+    return [problem for problem in checked.problems if problem.severity is severity]
 
 
 def _named(config: Config) -> str:
@@ -51,7 +65,6 @@ def as_json(checked: Checked) -> str:
         "for": str(checked.version),
         "configs": [{"base": c.base, "destinations": dict(c.destinations)} for c in checked.configs],
         "problems": [_row(problem) for problem in checked.problems],
-        "unknown_keys": [_row(problem) for problem in checked.unknown],
     }
     return json.dumps(report, indent=2)
 
@@ -59,10 +72,36 @@ def as_json(checked: Checked) -> str:
 def _row(problem: Problem) -> dict[str, object]:
     place = problem.location
     return {
+        "rule": problem.rule,
+        "severity": problem.severity.value,
         "path": place.path,
         "line": place.line,
         "column": place.column,
         "key": list(problem.key),
         "message": mask(problem.message),
         "views": list(problem.views),
+        "ways": [mask(way) for way in problem.ways],
+        "fixed_by": problem.fixed_by,
     }
+
+
+_COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "notice"}
+
+
+def as_annotations(checked: Checked) -> Iterator[str]:
+    """The problems as workflow commands of GitHub Actions, which shows them at their lines."""
+    for problem in checked.problems:
+        place = problem.location
+        rows = (mask(problem.message), *(f"- {mask(way)}" for way in problem.ways))
+        text = "\n".join(map(printable, rows))
+        about = {"file": place.path, "line": place.line, "col": place.column, "title": problem.rule}
+        told = ",".join(f"{name}={_property(printable(str(value)))}" for name, value in about.items())
+        yield f"::{_COMMANDS[problem.severity]} {told}::{_data(text)}\n"
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")

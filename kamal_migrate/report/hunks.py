@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from kamal_migrate.engine import Plan
+from kamal_migrate.masking import mask, masked, names_only, sayings
 from kamal_migrate.project import may_hold_secrets
-from kamal_migrate.report.masking import mask, masked, names_only, sayings
 
 CONTEXT = 3
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 
 from kamal_migrate.engine import Plan, Planned, options_for
+from kamal_migrate.masking import mask, shown_name
 from kamal_migrate.report.deployment import changes
 from kamal_migrate.report.hunks import masked_hunks
-from kamal_migrate.report.masking import mask, shown_name
 
 SCHEMA_VERSION = 1
 
@@ -16,7 +16,14 @@ def as_json(
     plan: Plan, *, written: bool, exit_code: int, verified: list[dict[str, object]] | None = None
 ) -> str:
     """The report of a plan as JSON, two spaces deep, secrets masked; ``verified`` is what Kamal says."""
-    report = {
+    return json.dumps(as_dict(plan, written=written, exit_code=exit_code, verified=verified), indent=2)
+
+
+def as_dict(
+    plan: Plan, *, written: bool, exit_code: int, verified: list[dict[str, object]] | None = None
+) -> dict[str, object]:
+    """The same as plain data."""
+    return {
         "schema_version": SCHEMA_VERSION,
         "app": plan.project.name,
         "from": _source(plan),
@@ -40,7 +47,6 @@ def as_json(
         "written": written,
         "exit_code": exit_code,
     }
-    return json.dumps(report, indent=2)
 
 
 def _source(plan: Plan) -> str | None:

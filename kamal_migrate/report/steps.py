@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from kamal_migrate.kamal.evidence import Pin
 from kamal_migrate.kamal.steps import Runbook, Step
 from kamal_migrate.kamal.versions import Version
-from kamal_migrate.report.masking import mask
+from kamal_migrate.masking import mask
 from kamal_migrate.report.terminal import WIDTH, Line, printable, wrapped
 
 SCHEMA_VERSION = 1
@@ -86,8 +86,12 @@ def _cut(line: str) -> str:
 
 def as_json(runbooks: Sequence[Runbook]) -> str:
     """The steps as JSON, two spaces deep, secrets masked."""
-    report = {"schema_version": SCHEMA_VERSION, "runbooks": [_object(runbook) for runbook in runbooks]}
-    return json.dumps(report, indent=2)
+    return json.dumps(as_dict(runbooks), indent=2)
+
+
+def as_dict(runbooks: Sequence[Runbook]) -> dict[str, object]:
+    """The same as plain data."""
+    return {"schema_version": SCHEMA_VERSION, "runbooks": [_object(runbook) for runbook in runbooks]}
 
 
 def _object(runbook: Runbook) -> dict[str, object]:
@@ -113,7 +117,7 @@ def _object(runbook: Runbook) -> dict[str, object]:
 
 def markdown(runbooks: Sequence[Runbook]) -> str:
     """The steps as a checklist, to be pasted into an issue or a pull request."""
-    return "\n".join(line for runbook in runbooks for line in _checklist(runbook))
+    return "\n".join(printable(line) for runbook in runbooks for line in _checklist(runbook))
 
 
 def _checklist(runbook: Runbook) -> Iterator[str]:

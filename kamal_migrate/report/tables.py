@@ -7,22 +7,23 @@ from typing import NamedTuple
 
 from kamal_migrate.api import Safety
 from kamal_migrate.engine import Location, Plan, Planned
-from kamal_migrate.report.deployment import DeploymentChange, changes
+from kamal_migrate.masking import mask
+from kamal_migrate.report.deployment import DeploymentChange, changes, compared
 from kamal_migrate.report.lines import WIDTH, Line, columns, folded, listed, printable, wrapped
-from kamal_migrate.report.masking import mask
 
 PLACES = 30
 LABELS = 40
+PASTE = 6
 
 
 def deployment(plan: Plan) -> Iterator[Line]:
     """A table of what changes; what does not fit beside its label stands below it."""
-    rows = _same_for_several(changes(plan))
+    rows = same_for_several(changes(plan))
     if not rows:
         return
     yield Line()
     yield Line("What changes for the deployment", "title")
-    everywhere = {view.title for view, _ in plan.views()}
+    everywhere = set(compared(plan))
     column = max((len(row.what) for row in rows if len(row.what) <= LABELS), default=0) + 2
     for row in rows:
         where = "" if set(row.views) == everywhere else f" ({', '.join(row.views)})"
@@ -36,7 +37,7 @@ def deployment(plan: Plan) -> Iterator[Line]:
             yield from (Line(f"      {line}") for line in folded(text, WIDTH - 6, cut=True))
 
 
-def _same_for_several(rows: Iterable[DeploymentChange]) -> list[DeploymentChange]:
+def same_for_several(rows: Iterable[DeploymentChange]) -> list[DeploymentChange]:
     """The rows, with one for all the roles, or accessories, for which the same changes."""
     found: dict[tuple[object, ...], tuple[DeploymentChange, list[str]]] = {}
     for row in rows:
@@ -58,10 +59,14 @@ def _named(row: DeploymentChange, names: list[str]) -> DeploymentChange:
 
 
 class _Row(NamedTuple):
-    """A text and the places that it is about; without any it goes on with the row above."""
+    """A text and the places that it is about; without any it goes on with the row above.
+
+    ``paste`` are lines that are shown as they are, below it.
+    """
 
     places: tuple[str, ...]
     text: str
+    paste: tuple[str, ...] = ()
 
 
 def left(plan: Plan) -> Iterator[Line]:
@@ -81,13 +86,14 @@ def _tasks(manual: Iterable[Planned]) -> Iterator[_Row]:
         same = by_todo.setdefault((finding.todo, finding.notes), {})
         same.setdefault(mask(finding.message), []).extend(item.locations)
     for (todo, notes), messages in by_todo.items():
-        then = "; ".join(mask(text) for text in (todo, *notes) if text)
+        do, *paste = mask(todo).split("\n")
+        then = "; ".join(filter(None, (*map(mask, notes), do) if paste else (do, *map(mask, notes))))
         if len(messages) == 1 or not then:
             for message, places in messages.items():
-                yield _Row(_places(places), f"{message}; {then}" if then else message)
+                yield _Row(_places(places), f"{message}; {then}" if then else message, tuple(paste))
         else:
             yield from (_Row(_places(places), message) for message, places in messages.items())
-            yield _Row((), f"for each of these: {then}")
+            yield _Row((), f"for each of these: {then}", tuple(paste))
 
 
 def _places(places: Iterable[Location]) -> tuple[str, ...]:
@@ -119,3 +125,4 @@ def _by_place(rows: list[_Row]) -> Iterator[Line]:
             yield from wrapped(row.text, 6)
         else:
             yield from columns(row.places, row.text, column)
+        yield from (Line(f"{'':{PASTE}}{printable(line)}") for line in row.paste)

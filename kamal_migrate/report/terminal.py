@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kamal_migrate.api import Finding, Safety
-from kamal_migrate.engine import Plan, Planned
+from kamal_migrate.engine import Plan
 from kamal_migrate.kamal.versions import Version
-from kamal_migrate.report.hunks import Hunk, lines_of, masked_hunks
+from kamal_migrate.masking import mask, shown_name
 from kamal_migrate.report.lines import WIDTH, Line, listed, printable, wrapped
-from kamal_migrate.report.masking import mask, shown_name
+from kamal_migrate.report.reasons import of_file, of_hunks
 from kamal_migrate.report.tables import deployment, held, left
 
 __all__ = [
@@ -110,32 +110,15 @@ def _notes(plan: Plan) -> Iterator[Line]:
 
 def _file(plan: Plan, path: str, told: set[tuple[str, ...]]) -> Iterator[Line]:
     """The hunks of a file, each under the findings that want it; a reason is given once."""
-    starts = _line_starts(plan.before(path))
-    for item in plan.findings:
-        if item.applied and path in item.files:
-            yield from _reason(item.finding, item.finding.safety, told)
-    for hunk in masked_hunks(plan, path):
-        for item in plan.findings:
-            if item.applied and _touches(item, path, hunk, starts):
-                yield from _reason(item.in_file(path), item.finding.safety, told)
+    for item in of_file(plan, path):
+        yield from _reason(item.finding, item.finding.safety, told)
+    for hunk, items in of_hunks(plan, path):
+        for item in items:
+            yield from _reason(item.in_file(path), item.finding.safety, told)
         yield Line(f"    {hunk.header}", "hunk")
         for sign, line in hunk.lines:
             style = {"-": "old", "+": "new"}.get(sign, "")
             yield Line(f"    {sign}{line.rstrip(chr(10)).removesuffix(chr(13))}", style)
-
-
-def _line_starts(text: str) -> list[int]:
-    starts, offset = [], 0
-    for line in lines_of(text):
-        starts.append(offset)
-        offset += len(line)
-    return [*starts, offset]
-
-
-def _touches(item: Planned, path: str, hunk: Hunk, starts: list[int]) -> bool:
-    first = starts[min(hunk.old_start - 1, len(starts) - 1)]
-    last = starts[min(hunk.old_start - 1 + hunk.old_length, len(starts) - 1)]
-    return any(first <= edit.start <= last for edit in item.edits.get(path, ()))
 
 
 def _reason(finding: Finding, safety: Safety, told: set[tuple[str, ...]]) -> Iterator[Line]:

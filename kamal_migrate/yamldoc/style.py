@@ -24,13 +24,17 @@ Comments = Mapping[Path, Sequence[str]]
 
 
 class Style(NamedTuple):
-    """A file's habits: line break, columns a mapping is indented by, columns before a dash, quote."""
+    """A file's habits: line break, columns a mapping is indented by, columns before a dash, quote.
+
+    ``flow_padding`` is the white space within braces, ``flow_lists`` whether its lists stand in brackets.
+    """
 
     newline: str = "\n"
     step: int = 2
     dash: int = 2
     quote: str = '"'
     flow_padding: str = ""
+    flow_lists: bool = False
 
 
 def style_of(text: str, root: Node | None) -> Style:
@@ -47,9 +51,10 @@ def style_of(text: str, root: Node | None) -> Style:
     quotes = Counter(leaf.style for leaf in leaves(root))
     quote = "'" if quotes["'"] > quotes['"'] else '"'
     step = _most(steps, 2, least=1)
-    padded = any(text.startswith("{ ", node.start) for node in _flow_maps(root))
+    padded = any(text.startswith("{ ", node.start) for node in _in_flow(root) if node.kind == "map")
     dash = _most(dashes, step, least=0)
-    return Style(newline_of(text), step, dash, quote, " " if padded else "")
+    brackets = sum(1 for node in _in_flow(root) if node.kind == "list" and node.items)
+    return Style(newline_of(text), step, dash, quote, " " if padded else "", brackets > dashes.total())
 
 
 def _nested(node: Node) -> Iterator[tuple[Node, Node]]:
@@ -61,11 +66,12 @@ def _nested(node: Node) -> Iterator[tuple[Node, Node]]:
         yield from _nested(child)
 
 
-def _flow_maps(node: Node) -> Iterator[Node]:
-    if node.kind == "map" and node.flow:
+def _in_flow(node: Node) -> Iterator[Node]:
+    """The maps in braces and the lists in brackets."""
+    if node.flow:
         yield node
     for child in node.children:
-        yield from _flow_maps(child)
+        yield from _in_flow(child)
 
 
 def _most(counts: Counter[int], default: int, *, least: int) -> int:
@@ -125,18 +131,22 @@ def _stand_in(index: int) -> str:
     return f"raw-{index:05}-text"
 
 
-def _represented(data: Data, quote: str, raw: list[str], *, flow: bool) -> Any:
+def _represented(data: Data, quote: str, raw: list[str], *, flow: bool, brackets: bool) -> Any:
     """What ruamel.yaml shall write; what is no string goes in as a word and comes back afterwards."""
     from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
     if data.kind == "map":
         pairs = CommentedMap()
         for key, value in data.value:
-            pairs[_represented(key, quote, raw, flow=flow)] = _represented(value, quote, raw, flow=flow)
+            name_of = _represented(key, quote, raw, flow=flow, brackets=brackets)
+            pairs[name_of] = _represented(value, quote, raw, flow=flow, brackets=brackets)
         return pairs
     if data.kind == "list":
-        flow = flow or not any(item.kind in ("map", "list", "erb") for item in data.value)
-        items = CommentedSeq(_represented(item, quote, raw, flow=flow) for item in data.value)
+        plain = not any(item.kind in ("map", "list", "erb") for item in data.value)
+        flow = flow or (plain and (brackets or not data.value))
+        items = CommentedSeq(
+            _represented(item, quote, raw, flow=flow, brackets=brackets) for item in data.value
+        )
         if flow:
             items.fa.set_flow_style()
         return items
@@ -157,10 +167,10 @@ def _writer(step: int, dash: int) -> Any:
 
 
 @lru_cache(maxsize=4096)
-def _dump(data: Data, step: int, dash: int, quote: str, *, flow: bool = False) -> str:
+def _dump(data: Data, step: int, dash: int, quote: str, *, flow: bool = False, brackets: bool = False) -> str:
     raw: list[str] = []
     stream = StringIO()
-    _writer(step, dash).dump(_represented(data, quote, raw, flow=flow), stream)
+    _writer(step, dash).dump(_represented(data, quote, raw, flow=flow, brackets=brackets), stream)
     text = stream.getvalue().removesuffix("\n").removesuffix("\n...")
     for index, source in enumerate(raw):
         text = text.replace(_stand_in(index), source)
@@ -169,7 +179,7 @@ def _dump(data: Data, step: int, dash: int, quote: str, *, flow: bool = False) -
 
 def block_lines(data: Data, style: Style) -> list[str]:
     """A map as the lines of a block, not indented."""
-    return _dump(data, style.step, style.dash, style.quote).split("\n")
+    return _dump(data, style.step, style.dash, style.quote, brackets=style.flow_lists).split("\n")
 
 
 def commented_lines(data: Data, style: Style, comments: Comments, path: Path = ()) -> list[str]:

@@ -11,14 +11,14 @@ from kamal_migrate.kamal.builds import build_plan
 from kamal_migrate.kamal.builds import words as build_words
 from kamal_migrate.kamal.deployment.accessories import accessory
 from kamal_migrate.kamal.deployment.container import proxy_container
-from kamal_migrate.kamal.deployment.naming import words
+from kamal_migrate.kamal.deployment.naming import part_words, unsaid, words
 from kamal_migrate.kamal.deployment.reading import mapping, settings
 from kamal_migrate.kamal.deployment.roles import described, roles
 from kamal_migrate.kamal.deployment.root import registry, root
 from kamal_migrate.kamal.loading import View
 from kamal_migrate.kamal.versions import Version
 
-__all__ = ["deployment", "words"]
+__all__ = ["deployment", "part_words", "unsaid", "words"]
 
 
 def deployment(view: View, version: Version) -> dict[str, object]:

@@ -13,10 +13,11 @@ from kamal_migrate.kamal.deployment.reading import (
     number,
     or_none,
     present,
+    seconds,
     text,
     texts,
 )
-from kamal_migrate.kamal.deployment.roles import KAMAL_2, NETWORK, Role
+from kamal_migrate.kamal.deployment.roles import BY_OPTION, KAMAL_2, NETWORK, Role
 from kamal_migrate.kamal.deployment.traefik_1 import arguments, traffic
 from kamal_migrate.kamal.versions import Version
 
@@ -30,7 +31,7 @@ def accessory(config: Table, name: str, own: Table, roles: list[Role], version: 
     network = _network(own, docker, version)
     return {
         "image": f"{server}/{image}" if server and image else image,
-        "hosts": _hosts(config, own, roles),
+        "hosts": hosts_of(config, own, roles),
         "service": service,
         "cmd": or_none(own.get("cmd")),
         "port": _port(own.get("port")),
@@ -47,11 +48,15 @@ def accessory(config: Table, name: str, own: Table, roles: list[Role], version: 
 
 def _network(own: Table, docker: Table, version: Version) -> object:
     """The network, None for the usual one; in Kamal 1 an option was the only way to say it."""
-    said = docker.pop("network", None) if version < KAMAL_2 else or_none(own.get("network"))
-    return None if said == NETWORK else said
+    if version < KAMAL_2:
+        said = docker.pop("network", None)
+        return BY_OPTION if said == NETWORK else said
+    named = or_none(own.get("network"))
+    return None if named == NETWORK else named
 
 
-def _hosts(config: Table, own: Table, roles: list[Role]) -> list[str]:
+def hosts_of(config: Table, own: Table, roles: list[Role]) -> list[str]:
+    """The hosts of an accessory: its own, those of roles, or those with a tag (2.6.0+)."""
     if own.get("host") is not None:
         return texts(own["host"])
     if own.get("hosts") is not None:
@@ -104,7 +109,10 @@ def _directory(entry: object, service: str, version: Version) -> str:
 
 
 def _proxy(config: Table, own: Table, version: Version) -> Table | None:
-    """What reaches the accessory from outside: labels for Traefik in Kamal 1, ``proxy`` from 2.4.0 on."""
+    """What reaches the accessory from outside: labels for Traefik in Kamal 1, ``proxy`` from 2.4.0 on.
+
+    Kamal 1 asked no accessory for its health; Traefik did where a label says so, at the port of requests.
+    """
     if version >= KAMAL_2:
         said = mapping(own.get("proxy"))
         return proxy_2.proxy(config, said, version, inherits=False) if said else None
@@ -112,14 +120,14 @@ def _proxy(config: Table, own: Table, version: Version) -> Table | None:
     found = traffic(mapping(own.get("labels")), args)
     if not (found.hosts or found.prefixes or found.port or found.other):
         return None
-    path, interval = found.check.get("path"), found.check.get("interval")
+    port, path = number(found.port), found.check.get("path")
     return {
-        **routed(number(found.port), found, args),
-        "health_path": text(path) if path else "/up",
-        "health_interval": number(interval) or 1,
-        "health_timeout": None,
+        **routed(port, found, args),
+        "health_path": text(path) if path else None,
+        "health_interval": seconds(found.check.get("interval") or 1),
+        "health_timeout": seconds(found.check.get("timeout")),
         "health_command": None,
-        "health_port": None,
+        "health_port": port,
         "deploy_seconds": None,
         "drain_seconds": None,
     }

@@ -2,6 +2,18 @@
 
 from __future__ import annotations
 
+# What it means that a config does not say a part, where that is not `none`.
+UNSAID = {
+    "proxy.port": "the one that the image exposes",
+    "proxy.hosts": "all",
+    "proxy.path_prefixes": "all",
+    "network": "kamal, as all containers",
+    "stop_seconds": "10, as Docker does",
+    "root.run_directory": ".kamal",
+    "root.hooks_path": ".kamal/hooks",
+    "root.secrets_path": ".kamal/secrets",
+}
+
 NAMES = {
     "hosts": "hosts",
     "cmd": "command",
@@ -44,7 +56,7 @@ NAMES = {
     "proxy.health_interval": "seconds between health checks",
     "proxy.health_timeout": "seconds that a health check may take",
     "proxy.health_command": "command of the health check",
-    "proxy.health_port": "port of the health check alone",
+    "proxy.health_port": "port of the health check",
     "proxy.deploy_seconds": "seconds to become healthy",
     "proxy.drain_seconds": "seconds for running requests to end",
     "proxy.other": "Traefik label",

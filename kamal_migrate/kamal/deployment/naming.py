@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kamal_migrate.kamal.deployment.names import NAMES
+from kamal_migrate.kamal.deployment.names import NAMES, UNSAID
 
 _HOLDERS = {"roles": "role", "accessories": "accessory"}
 _PLACES = {"registry": "registry", "build": "image", "proxy_container": "proxy container"}
@@ -18,8 +18,18 @@ def words(path: tuple[str, ...]) -> str:
         subject = _PLACES.get(holder, "" if holder == "root" else holder)
         if holder == "build":
             return ": ".join(filter(None, (subject, " ".join(rest))))
-    said = _said(holder, rest)
-    return ": ".join(filter(None, (subject, said)))
+    return ": ".join(filter(None, (subject, _said(holder, rest))))
+
+
+def part_words(path: tuple[str, ...]) -> str:
+    """A part in words without whose it is, such as ``port requests go to``."""
+    return words(path).rpartition(": ")[2]
+
+
+def unsaid(path: tuple[str, ...]) -> str:
+    """What it means, in words, that a config does not say a part of its deployment."""
+    own = path[2:] if path and path[0] in _HOLDERS else path
+    return UNSAID.get(".".join(own), "none")
 
 
 def _said(holder: str, rest: tuple[str, ...]) -> str:

@@ -17,6 +17,7 @@ from kamal_migrate.kamal.loading import View
 from kamal_migrate.kamal.versions import Version
 
 _MEMORY = 1048576
+_CHECKED_PORT = 3000
 
 
 def proxy(view: View, config: Table, labels: Table, role: Table, version: Version) -> Table:
@@ -28,7 +29,7 @@ def proxy(view: View, config: Table, labels: Table, role: Table, version: Versio
     check = merged(mapping(config.get("healthcheck")), mapping(role.get("healthcheck")))
     return {
         **routed(port, found, args),
-        **_checked(check, found, port),
+        **_checked(check, found),
         "deploy_seconds": deploy_seconds(config),
         "drain_seconds": number(config.get("stop_wait_time")),
     }
@@ -43,7 +44,7 @@ def routed(port: object, found: Traffic, args: Table) -> Table:
         "hosts": found.hosts,
         "tls": found.tls,
         "certificate": None,
-        "redirect_to_https": found.redirects if found.tls else None,
+        "redirect_to_https": found.redirects and found.tls,
         "path_prefixes": found.prefixes,
         "strip_path_prefix": found.strips if found.prefixes else None,
         "buffer_requests": bool(found.buffering),
@@ -59,19 +60,19 @@ def routed(port: object, found: Traffic, args: Table) -> Table:
     }
 
 
-def _checked(check: Table, found: Traffic, port: object) -> Table:
+def _checked(check: Table, found: Traffic) -> Table:
     """The health check that decides over a deploy; a command of one's own is no request of a path.
 
-    ``health_port`` is one that the config gives, other than the port that requests go to.
+    Kamal 1 asks a port of its own, 3000 unless the config says another; Kamal 2 the one that requests go to.
     """
-    command, own = or_none(check.get("cmd")), number(check.get("port"))
+    command = or_none(check.get("cmd"))
     path = text(check.get("path") or found.check.get("path") or "/up")
     return {
         "health_path": None if command else path,
         "health_interval": seconds(check.get("interval") or found.check.get("interval") or "1s"),
         "health_timeout": seconds(found.check.get("timeout")),
         "health_command": command,
-        "health_port": own if port is not None and own != port else None,
+        "health_port": None if command else number(check.get("port")) or _CHECKED_PORT,
     }
 
 

@@ -22,12 +22,13 @@ def proxy(config: Table, own: Table, version: Version, *, inherits: bool = True)
     said = merged(mapping(config.get("proxy")), own) if inherits else own
     ssl = said.get("ssl")
     tls = present(ssl)
+    port = number(said.get("app_port", 80))
     return {
-        "port": number(said.get("app_port", 80)),
+        "port": port,
         "hosts": sorted({host.strip() for host in _hosts(said)}),
         "tls": tls,
         "certificate": _certificate(ssl),
-        "redirect_to_https": _switch(said.get("ssl_redirect"), version) is not False if tls else None,
+        "redirect_to_https": tls and _switch(said.get("ssl_redirect"), version) is not False,
         **_paths(said, version),
         **_buffering(mapping(said.get("buffering")), version),
         "forward_headers": _switch(said.get("forward_headers"), version),
@@ -36,6 +37,7 @@ def proxy(config: Table, own: Table, version: Version, *, inherits: bool = True)
         "log_response_headers": _headers(said, "response_headers"),
         "other": {},
         **_checked(mapping(said.get("healthcheck"))),
+        "health_port": port,
         "deploy_seconds": number(config.get("deploy_timeout")),
         "drain_seconds": number(config.get("drain_timeout")),
     }
@@ -86,7 +88,6 @@ def _checked(said: Table) -> Table:
         "health_interval": seconds(said.get("interval") or 1),
         "health_timeout": timeout,
         "health_command": None,
-        "health_port": None,
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable
 from functools import lru_cache
@@ -92,9 +93,11 @@ def items(value: object) -> list[Any]:
 
 
 def text(value: object) -> str:
-    """A scalar as Ruby writes it into a command."""
+    """A scalar as Ruby writes it into a command; what should be one and is not, as JSON."""
     if value is None:
         return ""
+    if isinstance(value, (list, dict)):
+        return json.dumps(value, ensure_ascii=False)
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value)

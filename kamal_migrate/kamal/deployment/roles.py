@@ -14,6 +14,7 @@ from kamal_migrate.kamal.versions import Version
 
 KAMAL_2 = Version(2)
 NETWORK = "kamal"
+BY_OPTION = "kamal, by a docker option"
 
 
 class Role(NamedTuple):
@@ -71,7 +72,8 @@ def described(view: View, config: Table, role: Role, version: Version) -> Table:
     env = with_master_key(variables(config.get("env"), own.get("env"), version=version), config, version)
     both = {**mapping(config.get("labels")), **mapping(own.get("labels"))}
     docker = options(own.get("options"))
-    if version < KAMAL_2 and docker.get("network") == NETWORK:
+    by_option = version < KAMAL_2 and docker.get("network") == NETWORK
+    if by_option:
         del docker["network"]  # Kamal 2 puts every container there.
     checked = None if role.proxied else health(own, docker, version)
     assets = or_none(own.get("asset_path")) or or_none(config.get("asset_path"))
@@ -84,6 +86,7 @@ def described(view: View, config: Table, role: Role, version: Version) -> Table:
         "env_by_host": by_host(env, role.tags, config, version),
         "labels": labels(both, version),
         "options": docker,
+        "network": BY_OPTION if by_option else None,
         "volumes": sorted(texts(config.get("volumes"))),
         "logging": logging(config, own, version),
         "asset_path": assets if role.proxied else None,

@@ -17,11 +17,9 @@ from kamal_migrate.kamal.pins import (
     requirement,
     version_pins,
 )
-from kamal_migrate.kamal.scripts import called
+from kamal_migrate.kamal.pushes import deploys
 from kamal_migrate.kamal.steps.case import Case, Step
 from kamal_migrate.kamal.versions import Version
-
-_DEPLOYS = {"deploy", "redeploy", "setup"}
 
 
 def bridge(case: Case) -> Step:
@@ -48,9 +46,7 @@ def bridge(case: Case) -> Step:
 
 def deploying(app: App) -> Iterator[str]:
     """The workflows that deploy."""
-    for path in workflows(app):
-        if any(call.words[:1] and call.words[0] in _DEPLOYS for call in called(app.text(path))):
-            yield path
+    return (path for path in workflows(app) if deploys(app.text(path)))
 
 
 def pause(paths: list[str]) -> Step:

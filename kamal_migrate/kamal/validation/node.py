@@ -93,8 +93,12 @@ class Node:
 
     def children(self) -> Iterator[Node]:
         """The values of a mapping by their names, or the items of a list."""
-        if self.kind == "map":
-            yield from map(self.get, self.names)
+        if self.data is not None and self.kind == "map":
+            # In one pass: looking each name up takes long where a mapping has thousands.
+            known = {typed.name(key): value for key, value in self.data.value if key.kind not in UNKNOWN}
+            for name, data in known.items():
+                context = "/".join(filter(None, (self.context, name)))
+                yield Node(self.view, self.version, (*self.path, name), data, context)
         elif self.data is not None and self.kind == "list":
             for index, item in enumerate(self.data.value):
                 yield replace(self, path=(*self.path, index), data=item, context=f"{self.context}/{index}")

@@ -11,7 +11,7 @@ from kamal_migrate.kamal.validation.types import keyed, of_type
 from kamal_migrate.kamal.versions import Version
 
 PEMS = ("certificate_pem", "private_key_pem")
-_PUBLISHING = ("bind_ips", "http_port", "https_port")
+PUBLISHING = ("bind_ips", "http_port", "https_port")
 
 
 def proxy(node: Node) -> Iterator[Fault]:
@@ -56,7 +56,7 @@ def _whole_certificate(node: Node) -> Iterator[Fault]:
 
 def _nothing_to_publish(node: Node) -> Iterator[Fault]:
     run = node.get("run")
-    if run.get("publish").is_false and any(run.get(name).is_present for name in _PUBLISHING):
+    if run.get("publish").is_false and any(run.get(name).is_present for name in PUBLISHING):
         yield _at(node, "run", "Cannot set http_port, https_port or bind_ips when publish is false")
 
 

@@ -22,8 +22,8 @@ COMMANDS = frozenset({
 })  # fmt: skip
 _RESTART = re.compile(r"no|always|unless-stopped|on-failure(?::\d+)?", re.ASCII)
 _ENV_PARTS = ("clear", "secret", "tags")
-_OUTPUTS = (("otel", "endpoint", "OTel endpoint"), ("file", "path", "file path"))
-_REGISTRY_NAMES = ("username", "password")
+OUTPUTS = (("otel", "endpoint", "OTel endpoint"), ("file", "path", "file path"))
+CREDENTIALS = ("username", "password")
 _SELECTORS = (
     (Version(1, 7), ("host", "hosts", "roles")),
     (Version(2, 6), ("host", "hosts", "role", "roles", "tag", "tags")),
@@ -123,7 +123,7 @@ def registry(node: Node) -> Iterator[Fault]:
     yield from (node.unknown_key(name) for name in node.names if name not in known)
     yield from of_type(node.get("server"), "string") if "server" in node.names else ()
     if not is_local(node):
-        for name in _REGISTRY_NAMES:
+        for name in CREDENTIALS:
             yield from _credential(node.get(name))
 
 
@@ -152,11 +152,16 @@ def _accessories(root: Node) -> Iterator[Fault]:
             yield from _accessory(root, node)
 
 
+def selectors(version: Version) -> tuple[str, ...]:
+    """The keys that say where an accessory runs, of which there is one."""
+    return [names for since, names in _SELECTORS if since <= version][-1]
+
+
 def _accessory(root: Node, node: Node) -> Iterator[Fault]:
-    selectors = [names for since, names in _SELECTORS if since <= node.version][-1]
-    count = len({*selectors} & {*node.names})
+    names = selectors(node.version)
+    count = len({*names} & {*node.names})
     if count > 1 or (count == 0 and not node.hides):
-        listed = ", ".join(f"`{name}`" for name in selectors[:-1]) + f" or `{selectors[-1]}`"
+        listed = ", ".join(f"`{name}`" for name in names[:-1]) + f" or `{names[-1]}`"
         yield node.fault(f"specify one of {listed}")
     yield from _docker(node)
     if node.version >= (2, 5):
@@ -232,7 +237,7 @@ def _root(root: Node) -> Iterator[Fault]:
 def _output(node: Node) -> Iterator[Fault]:
     """Where to send a run's output (2.12.0+); each way wants its address."""
     yield from plain(node)
-    for name, key, wanted in _OUTPUTS:
+    for name, key, wanted in OUTPUTS:
         address = node.get(name, key)
         if name in node.names and not (address.is_set or address.is_unknown):
             yield Fault(address.path, f"{wanted} is required")

@@ -1,0 +1,104 @@
+"""``kamal-migrate hosts``: who gets which image, and why. It writes an inventory, where asked to."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from kamal_migrate.kamal.versions import Version, parse
+from kamal_migrate.report.terminal import Line
+from kamal_migrate.request import Request, UsageError
+from kamal_migrate.settings import choice
+
+OLDEST, LONGEST = Version(0, 16, 1), 3600
+Printer = Callable[[Iterable[Line]], None]
+
+
+def _word(names: str, stands_for: str, text: str) -> Any:
+    return typer.Option(*names.split(), metavar=stands_for, show_default=False, help=text)
+
+
+def command(printer: Callable[[str], Printer], verbatim: Callable[[str], None]) -> Callable[..., None]:
+    """The command, given how to print lines (by a word for when to use colours) and a text as it is."""
+
+    def hosts(
+        version: Annotated[
+            str | None,
+            _word("--for", "VERSION", "The Kamal to look at; else the one in use, or the target."),
+        ] = None,
+        run: Annotated[
+            str | None, _word("--command", "CMD", "What this does where: setup, deploy, build pull, …")
+        ] = None,
+        roles: Annotated[str | None, _word("-r --roles", "ROLES", "As for Kamal, with --command.")] = None,
+        hosts: Annotated[str | None, _word("-h --hosts", "HOSTS", "As for Kamal, with --command.")] = None,
+        folder: Annotated[str, _word("-C", "DIR", "The app's folder, if not this one.")] = ".",
+        configs: Annotated[
+            list[str] | None,
+            _word("-c --config-file", "FILE", "A main config, as for Kamal; may be repeated."),
+        ] = None,
+        inventory: Annotated[
+            str | None, _word("--inventory", "FILE", "What the hosts run: a line for each, 10.0.0.4: amd64.")
+        ] = None,
+        probing: Annotated[
+            bool,
+            typer.Option(
+                "--probe",
+                help="Ask the hosts for `uname -m`, by ssh with the config's own settings; a"
+                " proxy_command and a config of ssh there are used, and shown before.",
+            ),
+        ] = False,
+        timeout: Annotated[
+            str, _word("--timeout", "SECONDS", "How long each host may take to answer; 10.")
+        ] = "10",
+        write: Annotated[
+            str | None, _word("--write-inventory", "FILE", "Keep the answers of --probe there.")
+        ] = None,
+        form: Annotated[str, _word("--format", "FORM", "text or json.")] = "text",
+        color: Annotated[str, _word("--color", "WHEN", "auto, always or never.")] = "auto",
+    ) -> None:
+        """Which host gets which image, and where that does not fit."""
+        from kamal_migrate.commands.finding_hosts import Asked, found_hosts
+        from kamal_migrate.report.hosts import as_json, lines
+
+        wanted, output = choice("--format", form, ("text", "json")), printer(color)
+        request = Request(
+            Path(folder), tuple(configs or ()), to=_version(version), inventory=_path(inventory)
+        )
+        asked = Asked(request, _run(run, roles, hosts), probing, _seconds(timeout), _path(write))
+        found = found_hosts(asked)
+        if wanted == "json":
+            verbatim(as_json(found) + "\n")
+        else:
+            output(lines(found))
+
+    return hosts
+
+
+def _path(name: str | None) -> Path | None:
+    return None if name is None else Path(name)
+
+
+def _version(text: str | None) -> Version | None:
+    version = parse(text) if text is not None else None
+    if text is not None and (version is None or version < OLDEST):
+        raise UsageError(f"--for: cannot tell for `{text}`; say a version from {OLDEST} on")
+    return version
+
+
+def _run(run: str | None, roles: str | None, hosts: str | None) -> Any:
+    from kamal_migrate.kamal.hosting import Run
+    from kamal_migrate.kamal.reach import Chosen, words
+
+    if run is None and (roles is not None or hosts is not None):
+        raise UsageError("-r and -h choose for a command; add --command, such as --command deploy")
+    return Run(run or "", Chosen(words(roles), words(hosts)))
+
+
+def _seconds(timeout: str) -> float:
+    if not re.fullmatch(r"\d{1,4}(?:\.\d+)?", timeout) or not 0 < float(timeout) <= LONGEST:
+        raise UsageError(f"--timeout is a number of seconds above 0, at most {LONGEST}")
+    return float(timeout)

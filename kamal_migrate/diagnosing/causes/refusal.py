@@ -1,0 +1,25 @@
+"""What the rows of refused configs have in common."""
+
+from __future__ import annotations
+
+from kamal_migrate.diagnosing.cause import Cause, Sign, Way
+
+KIND, NAMED = "refused-config", "Error): "
+# Up to 1.6.0 such errors are Ruby's own.
+_ERROR = r"(?:Kamal::ConfigurationError|ArgumentError)\): (?:Exception while executing .*?: )?"
+ALL = Way("see everything that is refused, with line and column", "kamal-migrate check")
+STRICT, TWO = "1.7.0 and newer", "2.0.0 and newer"
+
+
+def refused(
+    id: str,
+    title: str,
+    message: str,
+    why: str,
+    versions: str,
+    way: str,
+    codemod: str = "",
+) -> Cause:
+    """A row: ``message`` is a regular expression over what follows the name of the error."""
+    signs = (Sign(NAMED, _ERROR + message),)
+    return Cause(f"{KIND}/{id}", title, signs, why, versions, (Way(way), ALL), codemod)
