@@ -74,6 +74,12 @@ class _Command(TyperCommand):
         return _plain(super().get_params(ctx))
 
 
+def _batch() -> typer.Typer:
+    from kamal_migrate.commands.batch import group
+
+    return group(_terminal, _Command)
+
+
 def _check() -> typer.Typer:
     from kamal_migrate.commands.check import command
 
@@ -110,6 +116,7 @@ _LATER: dict[str, Callable[[], typer.Typer]] = {
     "hosts": _hosts,
     "diagnose": _diagnose,
     "schema": _schema,
+    "batch": _batch,
 }
 
 
@@ -121,6 +128,10 @@ def _alone(name: str, function: Callable[..., None], **settings: Any) -> typer.T
 
 
 _CONTEXT: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 80}
+
+
+def _terminal(color: str) -> Terminal:
+    return Terminal(printer(color), verbatim, asker())
 
 
 app = typer.Typer(
@@ -317,7 +328,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         message = error.format_message().removesuffix(".")
         asked = getattr(getattr(error, "ctx", None), "command_path", NAME)
         return _fail(f"{message[:1].lower()}{message[1:]}; see: {asked} --help", code=UNUSABLE)
-    except _KNOWN as error:
+    except _known() as error:
         return _fail(str(error), code=UNUSABLE, hide=_masked_behind_place)
     except ProofError as error:
         return _fail(*_UNPROVED, *(f"  {row}" for row in error.differences), code=REFUSED)
@@ -334,7 +345,14 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return _fail(*traceback.format_exc().splitlines(), _BUG, code=REFUSED)
 
 
-_KNOWN = (InputError, SettingsError, CatalogError, UsageError, WriteError, CannotVerify)
+def _known() -> tuple[type[Exception], ...]:
+    """What says by itself what is wrong; what a batch raises, only where one was run."""
+    names = {"state": "CampaignError", "sources": "SourceError", "calling": "GitError"}
+    modules = ((sys.modules.get(f"kamal_migrate.batch.{module}"), name) for module, name in names.items())
+    of_batch = [getattr(module, name) for module, name in modules if module]
+    return (InputError, SettingsError, CatalogError, UsageError, WriteError, CannotVerify, *of_batch)
+
+
 _UNPROVED = ("the result is not what was intended; nothing written:",)
 _BUG = f"this is a bug of {NAME}; please report it with the lines above"
 

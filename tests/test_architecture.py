@@ -42,6 +42,7 @@ ROOMS = [
     {"inventories"},
     {"asking"},
     {"session"},
+    {"batch"},
     {"console"},
     {"commands"},
     {"cli"},
@@ -65,7 +66,9 @@ LIBRARIES = {
     "yaml": {"yamldoc"},
     "ruamel": {"yamldoc"},
     "deepdiff": {"engine", "report"},
-    "rich": {"console"},
+    "rich": {"console", "batch"},
+    "jinja2": {"batch"},
+    "platformdirs": {"batch"},
     "typer": {"cli", "commands"},
     "tomli": {"settings"},
 }

@@ -1,0 +1,103 @@
+"""What a campaign goes over, and what became of it: the parts that its commands are made of."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from kamal_migrate.batch.applying import CHANGES, apply_all
+from kamal_migrate.batch.orders import Orders, kept
+from kamal_migrate.batch.planning import plan_all
+from kamal_migrate.batch.row import Row, Stage
+from kamal_migrate.batch.running import Interrupted
+from kamal_migrate.batch.state import State
+from kamal_migrate.batch.work import Outcome
+
+DONE, NEEDS_HANDS, SOME_FAILED = 0, 3, 5
+BAD = (Outcome.FAILED, Outcome.REFUSED)
+ONLY: dict[str, Callable[[Row], bool]] = {
+    "failed": lambda row: row.outcome in BAD,
+    "pending": lambda row: row.stage in (Stage.WAITING, Stage.PLANNED, Stage.UNDONE),
+    "needs-hands": lambda row: row.outcome is Outcome.HANDS,
+}
+
+
+class Portion(NamedTuple):
+    """Which repositories of a campaign are gone over: ``only`` is a key of `ONLY`, or empty.
+
+    At most ``limit`` of them; ``stop_after`` so many failures nothing more is begun. 0 is no limit.
+    """
+
+    only: str = ""
+    limit: int = 0
+    stop_after: int = 0
+
+    def of(self, rows: Iterable[Row]) -> list[Row]:
+        """The rows of the portion."""
+        found = [row for row in rows if not self.only or ONLY[self.only](row)]
+        return found[: self.limit] if self.limit else found
+
+    def watched(self, rows: Iterator[Row], stop: Interrupted) -> Iterator[Row]:
+        """The rows as they come; after too many failures nothing more is begun."""
+        failures = 0
+        for row in rows:
+            yield row
+            failures += row.outcome in BAD
+            if self.stop_after and failures >= self.stop_after:
+                stop.set()
+
+
+def orders(state: State) -> Orders:
+    """What the campaign was asked for."""
+    return kept(state.settings)
+
+
+def unplanned(state: State) -> list[Row]:
+    """The repositories that nobody looked at yet, or that failed."""
+    return [row for row in state.rows() if row.stage is Stage.WAITING or row.outcome in BAD]
+
+
+def to_plan(state: State, portion: Portion) -> list[Row]:
+    """The repositories that are to be planned."""
+    return portion.of(state.rows())
+
+
+def to_apply(state: State, portion: Portion, orders: Orders) -> list[Row]:
+    """The repositories in which something is to be done that is not done yet."""
+    return portion.of(row for row in state.rows() if _is_due(row, orders))
+
+
+def _is_due(row: Row, orders: Orders) -> bool:
+    if row.stage is Stage.WAITING or row.outcome in BAD:
+        return True
+    if row.outcome not in CHANGES or row.stage is Stage.WRITTEN:
+        return False
+    return row.stage in (Stage.PLANNED, Stage.UNDONE) or (row.stage is Stage.COMMITTED and orders.push)
+
+
+def planning(
+    state: State, rows: Sequence[Row], orders: Orders, portion: Portion, stop: Interrupted, jobs: int
+) -> Iterator[Row]:
+    """Plan repositories, and yield each when it is planned."""
+    return portion.watched(plan_all(state, rows, orders, stop, jobs), stop)
+
+
+def applying(
+    state: State, rows: Sequence[Row], orders: Orders, portion: Portion, stop: Interrupted, jobs: int
+) -> Iterator[Row]:
+    """Carry out repositories, and yield each when it is done."""
+    return portion.watched(apply_all(state, rows, orders, stop, jobs), stop)
+
+
+def counts(rows: Iterable[Row]) -> Counter[str]:
+    """How many repositories there are of each outcome; those that nobody looked at yet are `waiting`."""
+    return Counter(row.outcome.value if row.outcome else Stage.WAITING.value for row in rows)
+
+
+def exit_code(rows: Iterable[Row]) -> int:
+    """0 if nothing failed and nothing is left for hands, 3 if something is left, 5 if something failed."""
+    outcomes = {row.outcome for row in rows}
+    if outcomes & set(BAD):
+        return SOME_FAILED
+    return NEEDS_HANDS if Outcome.HANDS in outcomes else DONE

@@ -1,0 +1,157 @@
+"""Pushing a branch: what the remote has, what became of it, and what to do where it was refused."""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+from typing import NamedTuple
+
+from kamal_migrate.batch import forges
+from kamal_migrate.batch.calling import Answer, GitError, GitTimeout, checked, shown
+from kamal_migrate.batch.repository import Repository, ref
+
+
+class PushOutcome(Enum):
+    """What became of a push."""
+
+    PUSHED = "pushed"
+    UP_TO_DATE = "up to date"
+    MOVED = "somebody else wrote to the branch"
+    DECLINED = "the server's rules declined it"
+    DENIED = "no permission"
+    UNREACHABLE = "the server is not reached"
+    TIMEOUT = "timeout"
+    FAILED = "failed"
+
+
+class Pushed(NamedTuple):
+    """What became of a push, why, and the link for a pull request that the server printed."""
+
+    outcome: PushOutcome
+    reason: str = ""
+    link: str | None = None
+
+
+class Target(NamedTuple):
+    """Where a repository is pushed to: the name that git is given, and the address."""
+
+    name: str
+    url: str
+
+
+# Nothing but the one branch, whatever else the user's settings push. Not thin: a pack that leans on nothing
+# needs none of the files that a copy lacks.
+_PUSH = ("push", "--porcelain", "--no-verify", "--no-follow-tags", "--no-thin", "--recurse-submodules=no")
+_REASONS = (
+    (PushOutcome.MOVED, r"stale info|non-fast-forward|fetch first|cannot lock ref|reference already exists"),
+    (PushOutcome.DECLINED, r"hook declined|protected branch|\bGH\d{3}\b|push declined|pre-receive"),
+    (
+        PushOutcome.DENIED,
+        r"authentication failed|could not read (?:username|password)|permission .*denied|permission denied"
+        r"|host key verification failed|error: 40[13]|access denied|not allowed to push|repository not found"
+        r"|error: 404|not authorized|unauthorized|insufficient permission|terminal prompts disabled",
+    ),
+    (
+        PushOutcome.UNREACHABLE,
+        r"could not resolve|unable to access|connection (?:refused|reset|timed out|closed)|failed to connect"
+        r"|no route to host|network is unreachable|could not read from remote|does not appear to be a git",
+    ),
+)
+_LINK = re.compile(r"^remote:.*?(https?://\S+)", re.MULTILINE)
+_OPENS = re.compile(r"pull|merge_request|compare", re.IGNORECASE)
+
+
+def target(repository: Repository) -> Target:
+    """Where it is pushed to: its URL, else the remote that ``git push`` would take. Raises `GitError`."""
+    if repository.url is not None:
+        return Target("origin", repository.url)
+    told = repository.call("config", "-z", "--get-regexp", r"^remote\.(.*\.url|pushdefault)$").out.decode()
+    settings = dict(row.split("\n", 1) for row in told.split("\0") if "\n" in row)
+    names = [key.removeprefix("remote.").removesuffix(".url") for key in settings if key.endswith(".url")]
+    usual = [settings.get("remote.pushdefault"), "origin", names[0] if len(names) == 1 else None]
+    name = next((name for name in usual if name in names), None)
+    if name is None:
+        what = "none of its remotes is `origin`; set remote.pushDefault" if names else "it has no remote"
+        raise GitError(f"{repository.name}: {what}")
+    url = checked(repository.call("remote", "get-url", "--push", "--", name), f"{repository.name}: {name}")
+    return Target(name, url.decode("utf-8", "replace").rstrip("\n"))
+
+
+def remote_branch(
+    repository: Repository, branch: str, timeout: float, at: Target | None = None
+) -> str | None:
+    """The commit that a branch of the remote is at; `None` where it has none. Raises `GitError`."""
+    name = (at or target(repository)).name
+    answer = repository.talk("ls-remote", "--quiet", "--", name, ref(branch), seconds=timeout)
+    rows = [
+        row.split("\t") for row in checked(answer, repository.name).decode("utf-8", "replace").split("\n")
+    ]
+    return next((row[0] for row in rows if row[1:] == [ref(branch)]), None)
+
+
+def push(
+    repository: Repository,
+    branch: str,
+    commit: str,
+    expected: str | None,
+    timeout: float,
+    at: Target | None = None,
+) -> Pushed:
+    """Push a commit to a branch of the remote.
+
+    ``expected`` is the commit of ours that the branch is at there, and is replaced, if it is still that;
+    `None` where there is to be no such branch, and what somebody else made there meanwhile stays.
+    """
+    return _push(repository, f"{commit}:{ref(branch)}", branch, expected, timeout, at)
+
+
+def delete_remote_branch(
+    repository: Repository, branch: str, expected: str, timeout: float, at: Target | None = None
+) -> Pushed:
+    """Delete a branch of the remote that is still at a commit of ours; one that is gone is up to date."""
+    done = _push(repository, f":{ref(branch)}", branch, expected, timeout, at)
+    if done.outcome is PushOutcome.MOVED and remote_branch(repository, branch, timeout, at) is None:
+        return Pushed(PushOutcome.UP_TO_DATE)
+    return done
+
+
+def _push(
+    repository: Repository, what: str, branch: str, expected: str | None, timeout: float, at: Target | None
+) -> Pushed:
+    try:
+        name, url = at or target(repository)
+        # The lease of a branch that is not there yet is that it stays so.
+        lease = f"--force-with-lease={ref(branch)}:{expected or ''}"
+        mirror = (f"remote.{name}.mirror=false",)
+        answer = repository.talk(*_PUSH, lease, "--", name, what, seconds=timeout, settings=mirror)
+    except GitTimeout as error:
+        return Pushed(PushOutcome.TIMEOUT, str(error))
+    except GitError as error:
+        return Pushed(PushOutcome.FAILED, str(error))
+    return _outcome(answer, url)
+
+
+def _outcome(answer: Answer, url: str) -> Pushed:
+    """What the lines say that `git push --porcelain` prints: a flag, the refs, a summary."""
+    rows = [row.split("\t") for row in answer.out.decode("utf-8", "replace").split("\n")]
+    flags = {row[0]: row[2] for row in rows if len(row) == 3}
+    if answer.code == 0 and flags:
+        done = PushOutcome.UP_TO_DATE if "=" in flags else PushOutcome.PUSHED
+        return Pushed(done, link=_link(answer.said, url))
+    refused = re.search(r"\((.+)\)$", flags.get("!", ""))
+    reason = refused[1] if refused else flags.get("!", answer.reason)
+    told = [line for line in answer.said.splitlines() if line.startswith("remote:")] if refused else []
+    why = " ".join(line.removeprefix("remote:").strip() for line in told).strip()
+    everything = f"{reason}\n{answer.said}"
+    known = (one for one, words in _REASONS if re.search(words, everything, re.IGNORECASE))
+    return Pushed(next(known, PushOutcome.FAILED), shown(f"{reason}: {why}" if why else reason))
+
+
+def _link(said: str, url: str) -> str | None:
+    """The link that the server printed for opening a pull request, if it leads to the server itself."""
+    home = forges.remote(url)
+    for found in _LINK.findall(said):
+        leads = forges.remote(found)
+        if home and leads and leads.host.split(":")[0] == home.host.split(":")[0] and _OPENS.search(found):
+            return shown(found)
+    return None

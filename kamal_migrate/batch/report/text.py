@@ -1,0 +1,84 @@
+"""A campaign for people: the outcome of each repository, the totals, and every failure with its reason."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+
+from kamal_migrate.batch.row import Row
+from kamal_migrate.batch.work import Outcome
+from kamal_migrate.masking import mask
+from kamal_migrate.report.lines import Line, printable, wrapped
+
+NAME_WIDTH = 36
+
+
+def table(rows: Sequence[Row]) -> Iterator[Line]:
+    """A line for each repository: its name, its outcome, how far it is."""
+    width = min(NAME_WIDTH, max((len(shown(row)) for row in rows), default=0))
+    for row in rows:
+        name = shown(row)
+        cut = name if len(name) <= width else f"…{name[1 - width :]}"
+        yield Line(f"{cut:<{width}}  {row.said:<13}  {row.became}".rstrip(), _STYLES.get(row.said, ""))
+
+
+_STYLES = {
+    "failed": "manual",
+    "refused": "manual",
+    "needs hands": "assumed",
+    "nothing to do": "dim",
+    "no Kamal": "dim",
+}
+
+
+def shown(row: Row) -> str:
+    """The name of a repository, with nothing in it that steers a terminal."""
+    return printable(mask(row.name))
+
+
+def problems(rows: Iterable[Row]) -> Iterator[Line]:
+    """Every repository that failed or was refused, with the reason."""
+    for row in rows:
+        if row.reason:
+            yield from wrapped(
+                f"{shown(row)}: {row.said}: {printable(mask(row.reason))}", 0, "manual", hang=2
+            )
+
+
+def totals(rows: Sequence[Row]) -> Iterator[Line]:
+    """How many repositories there are of each outcome, in one line."""
+    counted = Counter(row.said for row in rows)
+    parts = [
+        *_changing([row for row in rows if not row.is_done], "to migrate"),
+        *_changing([row for row in rows if row.is_done], "migrated"),
+    ]
+    parts += [f"{counted[name]} {name}" for name in _ORDER if counted[name]]
+    yield from wrapped(
+        f"{repositories(len(rows))}: {', '.join(parts) or 'nothing known yet'}", 0, "head", hang=2
+    )
+
+
+_ORDER = ("nothing to do", "no Kamal", "refused", "failed", "waiting")
+
+
+def _changing(rows: Sequence[Row], done: str) -> Iterator[str]:
+    hands = sum(row.outcome is Outcome.HANDS for row in rows)
+    count = hands + sum(row.outcome is Outcome.MIGRATED for row in rows)
+    if count:
+        yield f"{count} {done}{f' ({_need(hands)} hands)' if hands else ''}"
+
+
+def _need(count: int) -> str:
+    return f"{count} need{'s' if count == 1 else ''}"
+
+
+def repositories(count: int) -> str:
+    """So many repositories."""
+    return f"{count:,} repositor{'y' if count == 1 else 'ies'}"
+
+
+def links(rows: Iterable[Row]) -> Iterator[Line]:
+    """Where pull requests are opened. They are never broken."""
+    for row in rows:
+        if row.link:
+            yield Line(f"  {printable(row.link)}")

@@ -1,0 +1,303 @@
+"""What a campaign knows, in one SQLite file: every repository, what is to be done, what became of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sqlite3
+import threading
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import replace
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from platformdirs import user_cache_path, user_state_path
+
+from kamal_migrate.batch.locking import Busy, locked
+from kamal_migrate.batch.original import Original
+from kamal_migrate.batch.row import Row, Stage
+from kamal_migrate.batch.work import Outcome, Work
+
+SCHEMA_VERSION = 1
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_TABLES = """
+CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE repository (
+  source TEXT PRIMARY KEY, position INTEGER NOT NULL, kind TEXT NOT NULL, stage TEXT NOT NULL,
+  outcome TEXT NOT NULL DEFAULT '', reason TEXT NOT NULL DEFAULT '', arch INTEGER NOT NULL DEFAULT 0,
+  input TEXT NOT NULL DEFAULT '', base TEXT NOT NULL DEFAULT '', trunk TEXT NOT NULL DEFAULT '',
+  branch TEXT NOT NULL DEFAULT '', made TEXT NOT NULL DEFAULT '', pushed TEXT NOT NULL DEFAULT '',
+  link TEXT NOT NULL DEFAULT '', written INTEGER NOT NULL DEFAULT 0, report BLOB NOT NULL DEFAULT x''
+);
+CREATE TABLE file (
+  source TEXT NOT NULL, path TEXT NOT NULL, data BLOB, renamed_from TEXT,
+  PRIMARY KEY (source, path)
+);
+CREATE TABLE original (
+  source TEXT NOT NULL, path TEXT NOT NULL, data BLOB, mode INTEGER, written BLOB, around TEXT NOT NULL,
+  PRIMARY KEY (source, path)
+);
+"""
+
+
+class CampaignError(Exception):
+    """The campaign cannot go on, and what to do."""
+
+
+_COLUMNS = (
+    "source", "kind", "stage", "outcome", "reason", "arch", "input", "base", "trunk", "branch", "made",
+    "pushed", "link", "written",
+)  # fmt: skip
+
+
+class State:
+    """The file of one campaign. Every method is one transaction: after a kill all of it holds, or nothing."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._data = sqlite3.connect(file, isolation_level=None, timeout=30, check_same_thread=False)
+        self._lock = threading.RLock()
+        try:
+            self._prepare()
+        except BaseException:
+            self.close()
+            raise
+
+    def _prepare(self) -> None:
+        self._data.execute("PRAGMA journal_mode=WAL")
+        self._data.execute("PRAGMA synchronous=NORMAL")
+        version = self._data.execute("PRAGMA user_version").fetchone()[0]
+        if version == 0:
+            self._data.executescript(f"BEGIN; {_TABLES} PRAGMA user_version={SCHEMA_VERSION}; COMMIT")
+        elif version != SCHEMA_VERSION:
+            raise CampaignError(
+                f"{self._file}: made by another version of kamal-migrate; use that, or another name"
+            )
+
+    def close(self) -> None:
+        """Close the file."""
+        self._data.close()
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """What the campaign was asked for."""
+        return dict(self._read("SELECT name, value FROM setting"))
+
+    def set(self, settings: Mapping[str, str]) -> None:
+        """Keep what the campaign was asked for."""
+        with self._transaction():
+            self._data.executemany("INSERT OR REPLACE INTO setting VALUES (?, ?)", settings.items())
+
+    def add(self, sources: Iterable[tuple[str, str]]) -> None:
+        """Take up sources, each with its kind; those that are there already stay as they are."""
+        with self._transaction():
+            start = self._data.execute("SELECT COALESCE(MAX(position), 0) FROM repository").fetchone()[0]
+            rows = [
+                (_bound(source), start + n, kind, Stage.WAITING.value)
+                for n, (source, kind) in enumerate(sources, 1)
+            ]
+            self._data.executemany(
+                "INSERT OR IGNORE INTO repository (source, position, kind, stage) VALUES (?, ?, ?, ?)", rows
+            )
+
+    def keep_only(self, sources: Iterable[str]) -> None:
+        """Forget the repositories that are no longer asked for, but for those where something was done."""
+        wanted = set(sources)
+        with self._transaction():
+            for row in [row for row in self.rows() if row.source not in wanted]:
+                if not (row.is_done or row.has_branch or self.originals(row.source)):
+                    for table in ("repository", "file"):
+                        self._data.execute(f"DELETE FROM {table} WHERE source = ?", (_bound(row.source),))
+
+    def wait(self, rows: Iterable[Row]) -> None:
+        """Have repositories wait for another plan, so that `resume` knows them after a kill."""
+        waiting = [replace(row, stage=Stage.WAITING) for row in rows if row.stage is Stage.PLANNED]
+        with self._transaction():
+            for row in waiting:
+                self._update(row)
+
+    def rows(self) -> list[Row]:
+        """Every repository, in the order in which they were named."""
+        found = self._read(f"SELECT {', '.join(_COLUMNS)} FROM repository ORDER BY position")
+        return [_row(values) for values in found]
+
+    def row(self, source: str) -> Row:
+        """One repository."""
+        text = f"SELECT {', '.join(_COLUMNS)} FROM repository WHERE source = ?"
+        return _row(self._read(text, source)[0])
+
+    def planned(self, row: Row, work: Work) -> None:
+        """Keep what is to be done in a repository; of files that may hold secrets, only that they change."""
+        report = zlib.compress(json.dumps(work.report).encode()) if work.report else b""
+        with self._transaction():
+            self._update(row)
+            source = _bound(row.source)
+            self._data.execute("UPDATE repository SET report = ? WHERE source = ?", (report, source))
+            self._data.execute("DELETE FROM file WHERE source = ?", (source,))
+            self._data.executemany(
+                "INSERT INTO file VALUES (?, ?, ?, ?)",
+                [
+                    (source, _bound(path), data, _bound(work.renamed.get(path)))
+                    for path, data in {**work.files, **dict.fromkeys(work.secret)}.items()
+                ],
+            )
+
+    def update(self, row: Row) -> None:
+        """Keep how far a repository has come."""
+        with self._transaction():
+            self._update(row)
+
+    def _update(self, row: Row) -> None:
+        names = ", ".join(f"{name} = ?" for name in _COLUMNS[1:])
+        values = [_value(getattr(row, name)) for name in _COLUMNS[1:]]
+        self._data.execute(f"UPDATE repository SET {names} WHERE source = ?", (*values, _bound(row.source)))
+
+    def is_whole(self, source: str) -> bool:
+        """Whether all files that come to a repository are kept."""
+        return not self._read("SELECT 1 FROM file WHERE source = ? AND data IS NULL", source)
+
+    def files(self, source: str) -> tuple[dict[str, bytes], dict[str, str]]:
+        """The files that come to a repository; and the old paths of those that are renamed, by the new."""
+        rows = self._read("SELECT path, data, renamed_from FROM file WHERE source = ? ORDER BY path", source)
+        plain = [(_text(path), data, _text(old or "")) for path, data, old in rows]
+        return {path: data for path, data, _ in plain}, {path: old for path, _, old in plain if old}
+
+    def report(self, source: str) -> dict[str, Any]:
+        """The report of a repository; empty where there is none."""
+        found = self._read("SELECT report FROM repository WHERE source = ? AND report <> x''", source)
+        report: dict[str, Any] = json.loads(zlib.decompress(found[0][0])) if found else {}
+        return report
+
+    def keep_originals(self, source: str, originals: Iterable[Original]) -> None:
+        """Keep files as they are, before they are written. What is kept already stays: it is older."""
+        with self._transaction():
+            self._data.executemany(
+                "INSERT OR IGNORE INTO original VALUES (?, ?, ?, ?, ?, ?)",
+                [
+                    (_bound(source), _bound(file.path), file.data, file.mode, file.written, file.around)
+                    for file in originals
+                ],
+            )
+
+    def originals(self, source: str) -> list[Original]:
+        """The files of a repository as they were."""
+        text = "SELECT path, data, mode, written, around FROM original WHERE source = ? ORDER BY path"
+        return [Original(_text(path), *more) for path, *more in self._read(text, source)]
+
+    def forget_originals(self, source: str) -> None:
+        """They are back where they were."""
+        with self._transaction():
+            self._data.execute("DELETE FROM original WHERE source = ?", (_bound(source),))
+
+    def _read(self, text: str, *values: str) -> list[tuple[Any, ...]]:
+        with self._lock:
+            return self._data.execute(text, [*map(_bound, values)]).fetchall()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """All that is done meanwhile, or nothing. Raises `CampaignError` where it cannot be kept."""
+        with self._lock:
+            try:
+                self._data.execute("BEGIN IMMEDIATE")
+                yield
+                self._data.execute("COMMIT")
+            except BaseException as error:
+                if self._data.in_transaction:
+                    self._data.execute("ROLLBACK")
+                if isinstance(error, sqlite3.Error):
+                    raise CampaignError(
+                        f"{self._file}: cannot be written: {error}; what was kept is there. When that is"
+                        " mended, run the same again"
+                    ) from error
+                raise
+
+
+def _value(value: object) -> object:
+    if isinstance(value, Enum):
+        return value.value
+    return "" if value is None else _bound(value) if isinstance(value, str) else value
+
+
+def _bound(text: str | None) -> str | bytes | None:
+    """A text as SQLite takes it: a path that is no UTF-8, as its bytes."""
+    try:
+        if text is not None:
+            text.encode()
+    except UnicodeEncodeError:
+        return os.fsencode(text or "")
+    return text
+
+
+def _text(value: Any) -> Any:
+    return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else value
+
+
+def _row(values: tuple[Any, ...]) -> Row:
+    found = dict(zip(_COLUMNS, map(_text, values), strict=True))
+    outcome = Outcome(found["outcome"]) if found["outcome"] else None
+    flags = {name: bool(found[name]) for name in ("arch", "written")}
+    return Row(**{**found, **flags, "stage": Stage(found["stage"]), "outcome": outcome})
+
+
+def check_name(name: str) -> str:
+    """A campaign's name, which is a file's name too. Raises `CampaignError`."""
+    if not _NAME.fullmatch(name) or name.endswith((".", ".lock")):
+        raise CampaignError(f"`{name}` cannot name a campaign: letters, digits, `.`, `_` and `-`, at most 64")
+    return name
+
+
+def state_folder() -> Path:
+    """Where campaigns are kept, for this user alone. Raises `CampaignError`."""
+    return _made(user_state_path("kamal-migrate") / "campaigns")
+
+
+def cache_folder(campaign: str) -> Path:
+    """Where a campaign keeps what it fetched. Raises `CampaignError`."""
+    return _made(user_cache_path("kamal-migrate") / campaign)
+
+
+def _made(folder: Path) -> Path:
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise CampaignError(f"{folder}: cannot be made: {error.strerror}") from None
+    return folder
+
+
+def names() -> list[str]:
+    """The campaigns that there are."""
+    return sorted(path.stem for path in state_folder().glob("*.sqlite"))
+
+
+@contextmanager
+def opened(name: str, *, new: bool = False) -> Iterator[State]:
+    """The state of a campaign, for this run alone. Raises `CampaignError`.
+
+    A second run of the same campaign is told so at once; a run that was killed leaves no lock behind.
+    """
+    check_name(name)
+    folder = state_folder()
+    file = folder / f"{name}.sqlite"
+    if not new and not file.exists():
+        known = ", ".join(names()) or "there is none yet: kamal-migrate batch plan SOURCES"
+        raise CampaignError(f"there is no campaign `{name}`; known: {known}")
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(locked(folder / f"{name}.lock"))
+        except Busy as error:
+            raise CampaignError(f"campaign `{name}` is in use by {error}; wait, or stop it") from None
+        except OSError as error:
+            raise CampaignError(f"{folder}: cannot be used: {error.strerror}") from None
+        yield stack.enter_context(closing(_opened(file)))
+
+
+def _opened(file: Path) -> State:
+    try:
+        os.close(os.open(file, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+        return State(file)
+    except (sqlite3.Error, OSError) as error:
+        raise CampaignError(f"{file}: cannot be used: {error}") from None
