@@ -7,14 +7,15 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from textwrap import wrap
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from typer.core import TyperCommand, TyperGroup
 
 from kamal_migrate import __version__, session
 from kamal_migrate.asking import Terminal
 from kamal_migrate.catalog import CatalogError, catalog
+from kamal_migrate.commands.later import CONTEXT, Command, Group
+from kamal_migrate.commands.options import Color, Configs, Folder, Form, Inventory, flag, word
 from kamal_migrate.console import Closed, asker, is_terminal, printer, shown, verbatim
 from kamal_migrate.disk import WriteError
 from kamal_migrate.engine.proofs import ProofError
@@ -41,107 +42,14 @@ Exit codes:
 """
 
 
-class _AsTyped:
-    """Gives a word as it was typed. typer 0.29 would load pydantic to check that a word is a word."""
-
-    def coerce(self, value: Any, param: Any, ctx: Any) -> Any:
-        return () if value is None and (param.multiple or param.nargs == -1) else value
-
-
-def _plain(params: list[Any]) -> list[Any]:
-    for param in params:
-        if getattr(param, "_runtime_param", param) is None:
-            param._runtime_param = _AsTyped()
-    return params
-
-
-class _Group(TyperGroup):
-    """The commands; what is not needed to run one of them is not loaded for it."""
-
-    def get_params(self, ctx: Any) -> list[Any]:
-        return _plain(super().get_params(ctx))
-
-    def list_commands(self, ctx: Any) -> list[str]:
-        return [*super().list_commands(ctx), *_LATER]
-
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        later = _LATER.get(cmd_name)
-        return typer.main.get_command(later()) if later else super().get_command(ctx, cmd_name)
-
-
-class _Command(TyperCommand):
-    def get_params(self, ctx: Any) -> list[Any]:
-        return _plain(super().get_params(ctx))
-
-
-def _batch() -> typer.Typer:
-    from kamal_migrate.commands.batch import group
-
-    return group(_terminal, _Command)
-
-
-def _check() -> typer.Typer:
-    from kamal_migrate.commands.check import command
-
-    return _alone("check", command(printer, verbatim))
-
-
-def _diagnose() -> typer.Typer:
-    from kamal_migrate.commands.diagnose import command
-
-    return _alone("diagnose", command(printer, verbatim))
-
-
-def _hosts() -> typer.Typer:
-    from kamal_migrate.commands.hosts import command
-
-    return _alone("hosts", command(printer, verbatim), help_option_names=["--help"])
-
-
-def _schema() -> typer.Typer:
-    from kamal_migrate.commands.schema import command
-
-    return _alone("schema", command(verbatim))
-
-
-def _steps() -> typer.Typer:
-    from kamal_migrate.commands.steps import command
-
-    return _alone("steps", command(printer, verbatim))
-
-
-_LATER: dict[str, Callable[[], typer.Typer]] = {
-    "check": _check,
-    "steps": _steps,
-    "hosts": _hosts,
-    "diagnose": _diagnose,
-    "schema": _schema,
-    "batch": _batch,
-}
-
-
-def _alone(name: str, function: Callable[..., None], **settings: Any) -> typer.Typer:
-    """One command by itself."""
-    found = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
-    found.command(name, cls=_Command, context_settings={**_CONTEXT, **settings})(function)
-    return found
-
-
-_CONTEXT: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 80}
-
-
-def _terminal(color: str) -> Terminal:
-    return Terminal(printer(color), verbatim, asker())
-
-
 app = typer.Typer(
     name=NAME,
-    cls=_Group,
+    cls=Group,
     help="Rewrites legacy Kamal and MRSK configs, and moves nothing but what has to change.",
     epilog=EXIT_CODES,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    context_settings=_CONTEXT,
+    context_settings=CONTEXT,
 )
 
 
@@ -151,61 +59,46 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-def _flag(name: str, text: str) -> Any:
-    return typer.Option(*name.split(), help=text)
-
-
-def _word(name: str, stands_for: str, text: str) -> Any:
-    return typer.Option(*name.split(), metavar=stands_for, show_default=False, help=text)
-
-
-_Codemods = Annotated[str | None, _word("--codemods", "DIR", "A folder with codemods of your own.")]
+_Codemods = Annotated[str | None, word("--codemods", "DIR", "A folder with codemods of your own.")]
 
 
 @app.callback(invoke_without_command=True)
 def main(
     context: typer.Context,
-    folder: Annotated[str, _word("-C", "DIR", "The app's folder, if not this one.")] = ".",
-    configs: Annotated[
-        list[str] | None,
-        _word("-c --config-file", "FILE", "A main config, as for Kamal; may be repeated."),
-    ] = None,
+    folder: Folder = ".",
+    configs: Configs = None,
     destination: Annotated[str | None, typer.Option("-d", "--destination", hidden=True)] = None,
-    dry_run: Annotated[bool, _flag("--dry-run", "Show everything, ask and write nothing.")] = False,
-    diff: Annotated[bool, _flag("--diff", "Print only a patch for git apply, and write nothing.")] = False,
+    dry_run: Annotated[bool, flag("--dry-run", "Show everything, ask and write nothing.")] = False,
+    diff: Annotated[bool, flag("--diff", "Print only a patch for git apply, and write nothing.")] = False,
     exit_code: Annotated[
-        bool, _flag("--exit-code", "With one of these two: 1 if anything would change.")
+        bool, flag("--exit-code", "With one of these two: 1 if anything would change.")
     ] = False,
-    yes: Annotated[bool, _flag("--yes -y", "Write without asking.")] = False,
-    interactive: Annotated[bool, _flag("--interactive -i", "Ask for each change.")] = False,
-    safe_only: Annotated[bool, _flag("--safe-only", "Only what Kamal does the same as before.")] = False,
-    to: Annotated[str | None, _word("--to", "VERSION", "The Kamal to migrate to: 1.9, or a 2.x.")] = None,
-    source: Annotated[str | None, _word("--from", "VERSION", "The Kamal that deploys it now.")] = None,
-    arch: Annotated[
-        str | None, _word("--arch", "ARCH", "What the servers run: amd64, arm64 or both.")
-    ] = None,
-    inventory: Annotated[
-        str | None, _word("--inventory", "FILE", "What the hosts run: a line for each, 10.0.0.4: amd64.")
-    ] = None,
+    yes: Annotated[bool, flag("--yes -y", "Write without asking.")] = False,
+    interactive: Annotated[bool, flag("--interactive -i", "Ask for each change.")] = False,
+    safe_only: Annotated[bool, flag("--safe-only", "Only what Kamal does the same as before.")] = False,
+    to: Annotated[str | None, word("--to", "VERSION", "The Kamal to migrate to: 1.9, or a 2.x.")] = None,
+    source: Annotated[str | None, word("--from", "VERSION", "The Kamal that deploys it now.")] = None,
+    arch: Annotated[str | None, word("--arch", "ARCH", "What the servers run: amd64, arm64 or both.")] = None,
+    inventory: Inventory = None,
     cache: Annotated[
-        str | None, _word("--cache", "KIND", "The cache to add: registry, plain, gha or none.")
+        str | None, word("--cache", "KIND", "The cache to add: registry, plain, gha or none.")
     ] = None,
-    preserve: Annotated[bool, _flag("--preserve", "Keep what Kamal 1 really did.")] = False,
-    keep_comments: Annotated[bool, _flag("--keep-comments", "Keep comments of what goes.")] = False,
-    select: Annotated[list[str] | None, _word("--select", "ID", "Only these; may be repeated.")] = None,
-    ignore: Annotated[list[str] | None, _word("--ignore", "ID", "All but these; may be repeated.")] = None,
+    preserve: Annotated[bool, flag("--preserve", "Keep what Kamal 1 really did.")] = False,
+    keep_comments: Annotated[bool, flag("--keep-comments", "Keep comments of what goes.")] = False,
+    select: Annotated[list[str] | None, word("--select", "ID", "Only these; may be repeated.")] = None,
+    ignore: Annotated[list[str] | None, word("--ignore", "ID", "All but these; may be repeated.")] = None,
     allow_dirty: Annotated[
-        bool, _flag("--allow-dirty", "With --yes: write over uncommitted changes.")
+        bool, flag("--allow-dirty", "With --yes: write over uncommitted changes.")
     ] = False,
     secrets_from_env_file: Annotated[
-        bool, _flag("--secrets-from-env-file", "Copy values of .env to secrets that git ignores.")
+        bool, flag("--secrets-from-env-file", "Copy values of .env to secrets that git ignores.")
     ] = False,
     verify_with_kamal: Annotated[
-        bool, _flag("--verify-with-kamal", "Let the installed Kamal load it; runs the config's Ruby.")
+        bool, flag("--verify-with-kamal", "Let the installed Kamal load it; runs the config's Ruby.")
     ] = False,
     codemods: _Codemods = None,
-    form: Annotated[str, _word("--format", "FORM", "text, or json with secrets masked.")] = "text",
-    color: Annotated[str, _word("--color", "WHEN", "auto, always or never.")] = "auto",
+    form: Form = "text",
+    color: Color = "auto",
     version: Annotated[
         bool,
         typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
@@ -266,10 +159,10 @@ def _path(name: str | None) -> Path | None:
     return None if name is None else Path(name)
 
 
-@app.command("list", cls=_Command)
+@app.command("list", cls=Command)
 def list_codemods(
     codemods: _Codemods = None,
-    rules: Annotated[bool, _flag("--rules", "The rules of check instead.")] = False,
+    rules: Annotated[bool, flag("--rules", "The rules of check instead.")] = False,
 ) -> None:
     """The codemods, one a line; with --rules what check looks for."""
     if rules:
@@ -291,7 +184,7 @@ def _table(rows: Sequence[tuple[str, ...]]) -> None:
         verbatim(f"{start}{first}\n" + "".join(f"{'':{len(start)}}{other}\n" for other in others))
 
 
-@app.command(cls=_Command)
+@app.command(cls=Command)
 def explain(
     name: Annotated[
         str, typer.Argument(metavar="ID", help="A codemod, a finding, a rule or a cause, as it is named.")

@@ -21,6 +21,7 @@ from kamal_migrate.batch.sources import found
 from kamal_migrate.batch.state import names, opened
 from kamal_migrate.commands import batch_report, campaigns
 from kamal_migrate.commands.campaigns import APPLY, DEFAULT, PLAN, carry_out, record, take_back
+from kamal_migrate.commands.options import Color, flag, word
 from kamal_migrate.report.lines import Line
 from kamal_migrate.request import UsageError
 from kamal_migrate.settings import ARCHITECTURES, CACHES, choice, target
@@ -38,22 +39,13 @@ SOURCES = "Folders, globs, files of paths or URLs, URLs of git."
 MAX_JOBS = 64
 
 
-def _word(names: str, stands_for: str, text: str) -> Any:
-    return typer.Option(*names.split(), metavar=stands_for, show_default=False, help=text)
-
-
-def _flag(name: str, text: str) -> Any:
-    return typer.Option(*name.split(), help=text)
-
-
 Words = list[str] | None
-Campaign = Annotated[str, _word("--campaign", "NAME", f"The campaign's name, if not {DEFAULT}.")]
-Jobs = Annotated[str, _word("--jobs -j", "N", "Processes to plan with; one for each core if not said.")]
-Quiet = Annotated[bool, _flag("--quiet -q", "Print the totals and what failed, nothing else.")]
-Only = Annotated[str, _word("--only", "WHICH", "Only those: failed, pending or needs-hands.")]
-Limit = Annotated[str, _word("--limit", "N", "At most so many repositories.")]
-StopAfter = Annotated[str, _word("--stop-after", "N", "Begin nothing more after so many failures.")]
-Color = Annotated[str, _word("--color", "WHEN", "auto, always or never.")]
+Campaign = Annotated[str, word("--campaign", "NAME", f"The campaign's name, if not {DEFAULT}.")]
+Jobs = Annotated[str, word("--jobs -j", "N", "Processes to plan with; one for each core if not said.")]
+Quiet = Annotated[bool, flag("--quiet -q", "Print the totals and what failed, nothing else.")]
+Only = Annotated[str, word("--only", "WHICH", "Only those: failed, pending or needs-hands.")]
+Limit = Annotated[str, word("--limit", "N", "At most so many repositories.")]
+StopAfter = Annotated[str, word("--stop-after", "N", "Begin nothing more after so many failures.")]
 
 
 def group(terminal: Callable[[str], Terminal], styles: type[TyperCommand]) -> typer.Typer:
@@ -91,29 +83,27 @@ def _plan(terminal: Callable[[str], Terminal]) -> Callable[..., None]:
         ] = None,
         name: Campaign = DEFAULT,
         include: Annotated[
-            list[str] | None, _word("--include", "GLOB", "Only these; may be repeated.")
+            list[str] | None, word("--include", "GLOB", "Only these; may be repeated.")
         ] = None,
         exclude: Annotated[
-            list[str] | None, _word("--exclude", "GLOB", "But for these; may be repeated.")
+            list[str] | None, word("--exclude", "GLOB", "But for these; may be repeated.")
         ] = None,
-        in_place: Annotated[bool, _flag("--in-place", "For working trees as they are on disk.")] = False,
+        in_place: Annotated[bool, flag("--in-place", "For working trees as they are on disk.")] = False,
         configs: Annotated[
-            list[str] | None, _word("-c --config-file", "FILE", "A main config, as for Kamal.")
+            list[str] | None, word("-c --config-file", "FILE", "A main config, as for Kamal.")
         ] = None,
-        codemods: Annotated[str, _word("--codemods", "DIR", "A folder with codemods of your own.")] = "",
-        to: Annotated[str, _word("--to", "VERSION", "The Kamal to migrate to: 1.9, or a 2.x.")] = "",
-        source: Annotated[str, _word("--from", "VERSION", "The Kamal that deploys them now.")] = "",
-        arch: Annotated[str, _word("--arch", "ARCH", "What all servers run: amd64, arm64 or both.")] = "",
-        cache: Annotated[str, _word("--cache", "KIND", "The cache to add: registry, plain, gha, none.")] = "",
-        inventory: Annotated[str, _word("--inventory", "FILE", "What the hosts run.")] = "",
-        preserve: Annotated[bool, _flag("--preserve", "Keep what Kamal 1 really did.")] = False,
-        keep_comments: Annotated[bool, _flag("--keep-comments", "Keep comments of what goes.")] = False,
-        safe_only: Annotated[bool, _flag("--safe-only", "Only what Kamal does the same as before.")] = False,
-        select: Annotated[Words, _word("--select", "ID", "Only these; may be repeated.")] = None,
-        ignore: Annotated[
-            list[str] | None, _word("--ignore", "ID", "All but these; may be repeated.")
-        ] = None,
-        timeout: Annotated[str, _word("--timeout", "SECONDS", "For each repository's git; 120.")] = "120",
+        codemods: Annotated[str, word("--codemods", "DIR", "A folder with codemods of your own.")] = "",
+        to: Annotated[str, word("--to", "VERSION", "The Kamal to migrate to: 1.9, or a 2.x.")] = "",
+        source: Annotated[str, word("--from", "VERSION", "The Kamal that deploys them now.")] = "",
+        arch: Annotated[str, word("--arch", "ARCH", "What all servers run: amd64, arm64 or both.")] = "",
+        cache: Annotated[str, word("--cache", "KIND", "The cache to add: registry, plain, gha, none.")] = "",
+        inventory: Annotated[str, word("--inventory", "FILE", "What the hosts run.")] = "",
+        preserve: Annotated[bool, flag("--preserve", "Keep what Kamal 1 really did.")] = False,
+        keep_comments: Annotated[bool, flag("--keep-comments", "Keep comments of what goes.")] = False,
+        safe_only: Annotated[bool, flag("--safe-only", "Only what Kamal does the same as before.")] = False,
+        select: Annotated[Words, word("--select", "ID", "Only these; may be repeated.")] = None,
+        ignore: Annotated[list[str] | None, word("--ignore", "ID", "All but these; may be repeated.")] = None,
+        timeout: Annotated[str, word("--timeout", "SECONDS", "For each repository's git; 120.")] = "120",
         only: Only = "",
         limit: Limit = "",
         stop_after: StopAfter = "",
@@ -160,16 +150,16 @@ def _plan(terminal: Callable[[str], Terminal]) -> Callable[..., None]:
 def _apply(terminal: Callable[[str], Terminal]) -> Callable[..., None]:
     def apply(
         name: Campaign = DEFAULT,
-        yes: Annotated[bool, _flag("--yes -y", "Write without asking.")] = False,
-        in_place: Annotated[bool, _flag("--in-place", "Write into working trees; commit nothing.")] = False,
-        branch: Annotated[str, _word("--branch", "NAME", f"The branch, if not {BRANCH}.")] = BRANCH,
-        message: Annotated[str, _word("--message", "TEXT", "The commit's first line.")] = MESSAGE,
-        push: Annotated[bool, _flag("--push", "Push, and say where to open pull requests.")] = False,
-        direct: Annotated[bool, _flag("--direct", "Commit to the default branch itself.")] = False,
-        bodies: Annotated[str, _word("--bodies", "DIR", "Where the pull requests' texts go.")] = "",
+        yes: Annotated[bool, flag("--yes -y", "Write without asking.")] = False,
+        in_place: Annotated[bool, flag("--in-place", "Write into working trees; commit nothing.")] = False,
+        branch: Annotated[str, word("--branch", "NAME", f"The branch, if not {BRANCH}.")] = BRANCH,
+        message: Annotated[str, word("--message", "TEXT", "The commit's first line.")] = MESSAGE,
+        push: Annotated[bool, flag("--push", "Push, and say where to open pull requests.")] = False,
+        direct: Annotated[bool, flag("--direct", "Commit to the default branch itself.")] = False,
+        bodies: Annotated[str, word("--bodies", "DIR", "Where the pull requests' texts go.")] = "",
         only: Only = "",
         limit: Limit = "",
-        wave: Annotated[str, _word("--wave", "N", "So many now; say how to go on with the others.")] = "",
+        wave: Annotated[str, word("--wave", "N", "So many now; say how to go on with the others.")] = "",
         stop_after: StopAfter = "",
         jobs: Jobs = "",
         quiet: Quiet = False,
@@ -210,7 +200,7 @@ def _apply(terminal: Callable[[str], Terminal]) -> Callable[..., None]:
 
 def _status(terminal: Callable[[str], Terminal]) -> Callable[..., None]:
     def status(
-        name: Annotated[str, _word("--campaign", "NAME", "One campaign; all of them if not said.")] = "",
+        name: Annotated[str, word("--campaign", "NAME", "One campaign; all of them if not said.")] = "",
         color: Color = "auto",
     ) -> None:
         """How far a campaign is, or all of them."""
@@ -230,7 +220,7 @@ def _status(terminal: Callable[[str], Terminal]) -> Callable[..., None]:
 def _resume(terminal: Callable[[str], Terminal]) -> Callable[..., None]:
     def resume(
         name: Campaign = DEFAULT,
-        yes: Annotated[bool, _flag("--yes -y", "Write without asking.")] = False,
+        yes: Annotated[bool, flag("--yes -y", "Write without asking.")] = False,
         jobs: Jobs = "",
         quiet: Quiet = False,
         color: Color = "auto",
@@ -252,7 +242,7 @@ def _resume(terminal: Callable[[str], Terminal]) -> Callable[..., None]:
 def _undo(terminal: Callable[[str], Terminal]) -> Callable[..., None]:
     def undo(
         name: Campaign = DEFAULT,
-        yes: Annotated[bool, _flag("--yes -y", "Take back without asking.")] = False,
+        yes: Annotated[bool, flag("--yes -y", "Take back without asking.")] = False,
         quiet: Quiet = False,
         color: Color = "auto",
     ) -> None:

@@ -7,14 +7,13 @@ import tempfile
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any
-
-import typer
+from typing import Annotated
 
 from kamal_migrate.asking import Terminal
 from kamal_migrate.batch.report import MADE_BY, text
 from kamal_migrate.batch.state import State, opened
 from kamal_migrate.commands.campaigns import DEFAULT
+from kamal_migrate.commands.options import Color, word
 from kamal_migrate.report.lines import Line, printable
 from kamal_migrate.request import UsageError
 from kamal_migrate.settings import choice
@@ -24,22 +23,16 @@ FORMATS = ("text", "json", "markdown", "html")
 _HEAD = 1000
 
 
-def _word(names: str, stands_for: str, text: str) -> Any:
-    return typer.Option(*names.split(), metavar=stands_for, show_default=False, help=text)
-
-
 def command(terminal: Callable[[str], Terminal]) -> Callable[..., None]:
     """The command, given how to print by a word for when to use colours."""
 
     def report(
-        name: Annotated[
-            str, _word("--campaign", "NAME", f"The campaign's name, if not {DEFAULT}.")
-        ] = DEFAULT,
-        form: Annotated[str, _word("--format", "FORM", "text, json, markdown or html.")] = "text",
+        name: Annotated[str, word("--campaign", "NAME", f"The campaign's name, if not {DEFAULT}.")] = DEFAULT,
+        form: Annotated[str, word("--format", "FORM", "text, json, markdown or html.")] = "text",
         output: Annotated[
-            str, _word("--output", "FILE", "Write it there; html else goes to kamal-migrate-NAME.html.")
+            str, word("--output", "FILE", "Write it there; html else goes to kamal-migrate-NAME.html.")
         ] = "",
-        color: Annotated[str, _word("--color", "WHEN", "auto, always or never.")] = "auto",
+        color: Color = "auto",
     ) -> None:
         """What is to be done, or was, in one report; secrets are masked."""
         wanted, show = choice("--format", form, FORMATS), terminal(color)

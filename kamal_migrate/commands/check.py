@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from kamal_migrate.checking import REFUSED, UNKNOWN, Checked, Wanted
+from kamal_migrate.commands.options import Color, Configs, Folder, Inventory, Printer, word
 from kamal_migrate.kamal.evidence import named_architecture
 from kamal_migrate.kamal.versions import Version, parse
-from kamal_migrate.report.terminal import Line
 from kamal_migrate.request import Request, UsageError, options_of
 from kamal_migrate.rules import RULES, Severity
 from kamal_migrate.settings import choice
@@ -21,11 +21,6 @@ OLDEST = Version(0, 16, 1)
 FORMS = ("text", "json", "sarif", "github")
 HOSTED = ("sarif", "github")
 SEVERITIES = tuple(severity.value for severity in Severity)
-Printer = Callable[[Iterable[Line]], None]
-
-
-def _word(names: str, stands_for: str, text: str) -> Any:
-    return typer.Option(*names.split(), metavar=stands_for, show_default=False, help=text)
 
 
 def command(printer: Callable[[str], Printer], verbatim: Callable[[str], None]) -> Callable[..., None]:
@@ -33,27 +28,22 @@ def command(printer: Callable[[str], Printer], verbatim: Callable[[str], None]) 
 
     def check(
         version: Annotated[
-            str | None, _word("--for", "VERSION", "The Kamal to check for: 0.16.1 or newer.")
+            str | None, word("--for", "VERSION", "The Kamal to check for: 0.16.1 or newer.")
         ] = None,
-        folder: Annotated[str, _word("-C", "DIR", "The app's folder, if not this one.")] = ".",
-        configs: Annotated[
-            list[str] | None,
-            _word("-c --config-file", "FILE", "A main config, as for Kamal; may be repeated."),
-        ] = None,
-        inventory: Annotated[
-            str | None, _word("--inventory", "FILE", "What the hosts run: a line for each, 10.0.0.4: amd64.")
-        ] = None,
-        select: Annotated[list[str] | None, _word("--select", "RULE", "Only these; may be repeated.")] = None,
+        folder: Folder = ".",
+        configs: Configs = None,
+        inventory: Inventory = None,
+        select: Annotated[list[str] | None, word("--select", "RULE", "Only these; may be repeated.")] = None,
         ignore: Annotated[
-            list[str] | None, _word("--ignore", "RULE", "All but these; may be repeated.")
+            list[str] | None, word("--ignore", "RULE", "All but these; may be repeated.")
         ] = None,
         fail_on: Annotated[
-            str, _word("--fail-on", "SEVERITY", "Exit with 1 from here on: error, warning or note.")
+            str, word("--fail-on", "SEVERITY", "Exit with 1 from here on: error, warning or note.")
         ] = "error",
         form: Annotated[
-            str, _word("--format", "FORM", "text, json, sarif or github; secrets are masked.")
+            str, word("--format", "FORM", "text, json, sarif or github; secrets are masked.")
         ] = "text",
-        color: Annotated[str, _word("--color", "WHEN", "auto, always or never.")] = "auto",
+        color: Color = "auto",
     ) -> None:
         """What Kamal refuses in the configs, and what deploys wrongly."""
         wanted, worst = choice("--format", form, FORMS), Severity(choice("--fail-on", fail_on, SEVERITIES))

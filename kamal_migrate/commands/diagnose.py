@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated, Any
+from typing import IO, TYPE_CHECKING, Annotated
 
 import typer
 
+from kamal_migrate.commands.options import Color, Configs, Folder, Form, Printer
 from kamal_migrate.project import InputError, Project
-from kamal_migrate.report.lines import Line
 from kamal_migrate.request import UsageError
 from kamal_migrate.settings import choice
 
@@ -23,11 +23,6 @@ CHUNK = 1 << 18
 NOTHING_KNOWN = 1
 STANDARD_INPUT = "-"
 _PACKED = (b"\x1f\x8b", b"PK\x03\x04", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")
-Printer = Callable[[Iterable[Line]], None]
-
-
-def _word(names: str, stands_for: str, text: str) -> Any:
-    return typer.Option(*names.split(), metavar=stands_for, show_default=False, help=text)
 
 
 def command(printer: Callable[[str], Printer], verbatim: Callable[[str], None]) -> Callable[..., None]:
@@ -38,13 +33,10 @@ def command(printer: Callable[[str], Printer], verbatim: Callable[[str], None]) 
             str | None,
             typer.Argument(metavar="LOG", help="What a run printed; - or nothing is a pipe."),
         ] = None,
-        folder: Annotated[str, _word("-C", "DIR", "The app's folder, if not this one.")] = ".",
-        configs: Annotated[
-            list[str] | None,
-            _word("-c --config-file", "FILE", "A main config, as for Kamal; may be repeated."),
-        ] = None,
-        form: Annotated[str, _word("--format", "FORM", "text, or json with secrets masked.")] = "text",
-        color: Annotated[str, _word("--color", "WHEN", "auto, always or never.")] = "auto",
+        folder: Folder = ".",
+        configs: Configs = None,
+        form: Form = "text",
+        color: Color = "auto",
     ) -> None:
         """Why a run of Kamal failed, by its output; exits 1 if unknown."""
         from kamal_migrate.report.diagnosis import as_json, lines

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from kamal_migrate.commands.options import Color, Configs, Folder, Inventory, Printer, word
 from kamal_migrate.kamal.versions import Version, parse
-from kamal_migrate.report.terminal import Line
 from kamal_migrate.request import Request, UsageError
 from kamal_migrate.settings import choice
 
 OLDEST, LONGEST = Version(0, 16, 1), 3600
-Printer = Callable[[Iterable[Line]], None]
-
-
-def _word(names: str, stands_for: str, text: str) -> Any:
-    return typer.Option(*names.split(), metavar=stands_for, show_default=False, help=text)
 
 
 def command(printer: Callable[[str], Printer], verbatim: Callable[[str], None]) -> Callable[..., None]:
@@ -28,21 +23,16 @@ def command(printer: Callable[[str], Printer], verbatim: Callable[[str], None]) 
     def hosts(
         version: Annotated[
             str | None,
-            _word("--for", "VERSION", "The Kamal to look at; else the one in use, or the target."),
+            word("--for", "VERSION", "The Kamal to look at; else the one in use, or the target."),
         ] = None,
         run: Annotated[
-            str | None, _word("--command", "CMD", "What this does where: setup, deploy, build pull, …")
+            str | None, word("--command", "CMD", "What this does where: setup, deploy, build pull, …")
         ] = None,
-        roles: Annotated[str | None, _word("-r --roles", "ROLES", "As for Kamal, with --command.")] = None,
-        hosts: Annotated[str | None, _word("-h --hosts", "HOSTS", "As for Kamal, with --command.")] = None,
-        folder: Annotated[str, _word("-C", "DIR", "The app's folder, if not this one.")] = ".",
-        configs: Annotated[
-            list[str] | None,
-            _word("-c --config-file", "FILE", "A main config, as for Kamal; may be repeated."),
-        ] = None,
-        inventory: Annotated[
-            str | None, _word("--inventory", "FILE", "What the hosts run: a line for each, 10.0.0.4: amd64.")
-        ] = None,
+        roles: Annotated[str | None, word("-r --roles", "ROLES", "As for Kamal, with --command.")] = None,
+        hosts: Annotated[str | None, word("-h --hosts", "HOSTS", "As for Kamal, with --command.")] = None,
+        folder: Folder = ".",
+        configs: Configs = None,
+        inventory: Inventory = None,
         probing: Annotated[
             bool,
             typer.Option(
@@ -52,13 +42,13 @@ def command(printer: Callable[[str], Printer], verbatim: Callable[[str], None]) 
             ),
         ] = False,
         timeout: Annotated[
-            str, _word("--timeout", "SECONDS", "How long each host may take to answer; 10.")
+            str, word("--timeout", "SECONDS", "How long each host may take to answer; 10.")
         ] = "10",
         write: Annotated[
-            str | None, _word("--write-inventory", "FILE", "Keep the answers of --probe there.")
+            str | None, word("--write-inventory", "FILE", "Keep the answers of --probe there.")
         ] = None,
-        form: Annotated[str, _word("--format", "FORM", "text or json.")] = "text",
-        color: Annotated[str, _word("--color", "WHEN", "auto, always or never.")] = "auto",
+        form: Annotated[str, word("--format", "FORM", "text or json.")] = "text",
+        color: Color = "auto",
     ) -> None:
         """Which host gets which image, and where that does not fit."""
         from kamal_migrate.commands.finding_hosts import Asked, found_hosts

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from kamal_migrate.commands.options import word
 from kamal_migrate.kamal.versions import NEWEST, Version, parse
 from kamal_migrate.request import UsageError
 
 OLDEST = Version(0, 16, 1)
-
-
-def _word(names: str, stands_for: str, text: str) -> Any:
-    return typer.Option(*names.split(), metavar=stands_for, show_default=False, help=text)
 
 
 def command(verbatim: Callable[[str], None]) -> Callable[..., None]:
@@ -22,7 +19,7 @@ def command(verbatim: Callable[[str], None]) -> Callable[..., None]:
 
     def schema(
         version: Annotated[
-            str | None, _word("--for", "VERSION", f"The Kamal, up to {NEWEST.short}; the default.")
+            str | None, word("--for", "VERSION", f"The Kamal, up to {NEWEST.short}; the default.")
         ] = None,
         destination: Annotated[
             bool, typer.Option("--destination", help="For the files of destinations: nothing is required.")

@@ -2,48 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
+from kamal_migrate.commands.options import Color, Configs, Folder, Printer, word
 from kamal_migrate.kamal.steps import Runbook
 from kamal_migrate.kamal.versions import Version, parse
-from kamal_migrate.report.terminal import Line
 from kamal_migrate.request import Request, UsageError, options_of
 from kamal_migrate.settings import choice, target
 
 FORMS = ("text", "json", "markdown")
-Printer = Callable[[Iterable[Line]], None]
 
 
 def command(printer: Callable[[str], Printer], verbatim: Callable[[str], None]) -> Callable[..., None]:
     """The command, given how to print lines (by a word for when to use colours) and a text as it is."""
 
     def steps(
-        folder: Annotated[
-            str,
-            typer.Option("-C", metavar="DIR", help="The app's folder, if not this one.", show_default=False),
-        ] = ".",
-        configs: Annotated[
-            list[str] | None,
-            typer.Option(
-                "-c", "--config-file", metavar="FILE", help="A main config, as for Kamal; may be repeated."
-            ),
-        ] = None,
-        to: Annotated[
-            str | None, typer.Option("--to", metavar="VERSION", help="The Kamal to go to: 1.9, or a 2.x.")
-        ] = None,
-        source: Annotated[
-            str | None, typer.Option("--from", metavar="VERSION", help="The Kamal that deploys it now.")
-        ] = None,
-        form: Annotated[
-            str, typer.Option("--format", metavar="FORM", help="text, json or markdown.", show_default=False)
-        ] = "text",
-        color: Annotated[
-            str, typer.Option("--color", metavar="WHEN", help="auto, always or never.", show_default=False)
-        ] = "auto",
+        folder: Folder = ".",
+        configs: Configs = None,
+        to: Annotated[str | None, word("--to", "VERSION", "The Kamal to go to: 1.9, or a 2.x.")] = None,
+        source: Annotated[str | None, word("--from", "VERSION", "The Kamal that deploys it now.")] = None,
+        form: Annotated[str, word("--format", "FORM", "text, json or markdown.")] = "text",
+        color: Color = "auto",
     ) -> None:
         """What to do on the servers, in order, as commands of this app."""
         from kamal_migrate.report.steps import as_json, markdown, text

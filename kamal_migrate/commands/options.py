@@ -1,0 +1,33 @@
+"""Options that several commands have, each written once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any
+
+import typer
+
+from kamal_migrate.report.lines import Line
+
+Printer = Callable[[Iterable[Line]], None]
+
+
+def word(names: str, stands_for: str, text: str) -> Any:
+    """An option with a value; its names are parted by spaces."""
+    return typer.Option(*names.split(), metavar=stands_for, show_default=False, help=text)
+
+
+def flag(names: str, text: str) -> Any:
+    """An option without a value."""
+    return typer.Option(*names.split(), help=text)
+
+
+Folder = Annotated[str, word("-C", "DIR", "The app's folder, if not this one.")]
+Configs = Annotated[
+    list[str] | None, word("-c --config-file", "FILE", "A main config, as for Kamal; may be repeated.")
+]
+Inventory = Annotated[
+    str | None, word("--inventory", "FILE", "What the hosts run: a line for each, 10.0.0.4: amd64.")
+]
+Form = Annotated[str, word("--format", "FORM", "text, or json with secrets masked.")]
+Color = Annotated[str, word("--color", "WHEN", "auto, always or never.")]
