@@ -306,7 +306,7 @@ def test_check_jsonschema_takes_real_files(tmp_path: Path) -> None:
 def has_something_twice(text: str) -> bool:
     """A key, of which Kamal takes the last, or a document, of which it takes the first."""
     try:
-        YAML(typ="safe").load(text)
+        YAML(typ="safe", pure=True).load(text)
     except (DuplicateKeyError, ComposerError):
         return True
     return False
