@@ -432,6 +432,7 @@ def test_in_a_thread_signals_are_left_to_others(tmp_path: Path) -> None:
     assert file.read_text() == "new"
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("after", [1, 2, 3, 4, 5, 6])
 def test_killed_in_the_middle_every_file_is_whole(after: int, app: Path, tmp_path: Path) -> None:
     before = read_app(app)

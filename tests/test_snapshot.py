@@ -116,6 +116,7 @@ PATTERNS = st.sampled_from(
 )
 
 
+@pytest.mark.heavy
 @given(
     st.lists(PATTERNS, max_size=4), st.lists(PATTERNS, max_size=3), st.lists(NAMES, min_size=1, unique=True)
 )

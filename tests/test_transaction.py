@@ -178,6 +178,7 @@ def test_a_signal_puts_everything_back(
     assert snapshot(app) == before
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("after", range(1, 2 * STEPS))
 def test_killed_in_the_middle_every_file_is_whole_and_none_is_lost(after: int, app: Path) -> None:
     before = {path: path.read_text() for path in app.rglob("*") if path.is_file()}
