@@ -33,13 +33,14 @@ def differences(before: Mapping[str, object], after: Mapping[str, object]) -> li
         return []
     from deepdiff import DeepDiff
 
-    tree = DeepDiff(*_unlike(_leaves(before), _leaves(after)), view="tree")
+    unlike = _unlike(_leaves(before), _leaves(after))
+    tree = DeepDiff(*unlike, view="tree")
     paths = {
         tuple(str(step) for step in level.path(output_format="list"))
         for kind in _KINDS
         for level in tree.get(kind, ())
     }
-    order = {path: number for number, path in enumerate([*_paths(before), *_paths(after)])}
+    order = {path: number for number, path in enumerate(path for side in unlike for path in _paths(side))}
     return [
         Difference(path, _at(before, path), _at(after, path)) for path in sorted(paths, key=order.__getitem__)
     ]

@@ -43,9 +43,9 @@ class App:
 
     def find(self, pattern: str) -> list[str]:
         """The files of the app whose whole path a regular expression matches, in order."""
-        prefix = f"{self.root}/" if self.root else ""
+        prefix, wanted = f"{self.root}/" if self.root else "", re.compile(pattern)
         inside = (path[len(prefix) :] for path in self.project.files if path.startswith(prefix))
-        return sorted(path for path in inside if re.fullmatch(pattern, path))
+        return sorted(path for path in inside if wanted.fullmatch(path))
 
     def setting(self, *path: str) -> list[object]:
         """The distinct plain values that the views give a key, in order."""

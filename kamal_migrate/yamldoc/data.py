@@ -60,8 +60,8 @@ def pair_index(data: Data, step: Step) -> int | None:
         return None
     pairs = data.value
     for index in range(len(pairs) - 1, -1, -1):
-        key = pairs[index][0]
-        if (key.value if key.kind == "str" else name(key)) == step:
+        kind, value = key = pairs[index][0]
+        if (value if kind == "str" else name(key)) == step:
             return index
     return None
 
