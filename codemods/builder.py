@@ -234,15 +234,13 @@ def _native(view: View, options: Options) -> Finding:
     known, to_2 = options.inventory.of_app(view, options.to), options.to >= KAMAL_2
     arch = architecture(view, options.arch, options.answer, known)
     notes: tuple[str, ...] = () if to_2 or arch.value == "both" else (RECREATED,)
+    came: tuple[Come, ...] = (_pinned(arch.value, options),)
     if options.preserve:
-        came: tuple[Come, ...] = (
-            Come(ARCH, list(BOTH) if arch.value == "both" else arch.value, MULTIARCH),
-            *_docker_driver(view, arch.value),
-        )
+        came += _docker_driver(view, arch.value)
     else:
         cache, note = cache_for(view, options.cache)
-        came = (_pinned(arch.value, options), *((Come(CACHE, cache, optional=True),) if cache else ()))
-        notes = (*notes, note) if note else notes
+        came += (Come(CACHE, cache, optional=True),) if cache else ()
+        notes += (note,) if note else ()
     unknown = "Kamal 2 knows no `multiarch`; on Kamal 1 " if to_2 else ""
     message = unknown + (NATIVE if view.has(*CACHE) else f"{NATIVE}, {PUSH_FAILS}")
     safety = Safety.ASSUMED if arch.assumed else Safety.REVIEW

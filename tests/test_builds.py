@@ -224,3 +224,5 @@ def test_the_words_name_machine_platform_and_cache() -> None:
     assert after["build cache"] == "org/app:build-cache"
     either = words(build_plan(view_of({"arch": "amd64", "remote": SSH}), Version(2, 12)))
     assert either["built on"] == "the machine that runs kamal or ssh://root@b"
+    backwards = words(build_plan(view_of({"arch": ["arm64", "amd64"]}), Version(2, 12)))
+    assert backwards["built for"] == "linux/amd64, linux/arm64"

@@ -283,6 +283,8 @@ FACTS: list[tuple[str, str, str, object]] = [
     (TRAEFIK % "traefik.http.services.s.loadbalancer.healthcheck.path: /ping", "1.9.3",
      "roles.web.proxy.health_path", "/ping"),
     # Traefik's arguments (D.4).
+    (TRAEFIK % "traefik.http.routers.s.rule: 'Host(<%= \"\\x60a.com\\x60\".then { |it| it } %>)'", "1.9.3",
+     "roles.web.proxy.hosts", ['<%= "\\x60a.com\\x60".then { |it| it } %>']),
     (ARGS % "entryPoints.web.forwardedHeaders.insecure: true", "1.9.3",
      "roles.web.proxy.forward_headers", True),
     (WEB, "1.9.3", "roles.web.proxy.forward_headers", None),
@@ -451,6 +453,12 @@ FACTS: list[tuple[str, str, str, object]] = [
     (ARGS % "entryPoints.web.transport.respondingTimeouts.readTimeout: 5,"
      " entryPoints.web.transport.respondingTimeouts.writeTimeout: 9s", "1.9.3",
      "roles.web.proxy.response_timeout", 9),
+    (ARGS % "entryPoints.web.transport.respondingTimeouts.readTimeout: 0", "1.9.3",
+     "roles.web.proxy.response_timeout", 0),
+    (ARGS % "entryPoints.web.transport.respondingTimeouts.readTimeout: 5,"
+     " entryPoints.web.transport.respondingTimeouts.writeTimeout: 0s", "1.9.3",
+     "roles.web.proxy.response_timeout", 0),
+    (PROXY % "response_timeout: 0", "2.12.0", "roles.web.proxy.response_timeout", 0),
     (WEB + "proxy: {run: {log_max_size: 10m}}\n", "2.12.0", "proxy_container.log_max_size", None),
     (WEB + "proxy: {run: {log_max_size: 20m}}\n", "2.12.0", "proxy_container.log_max_size", "20m"),
     (JOBS % "cmd: x", "1.9.3", "proxy_container.http_port", 80),

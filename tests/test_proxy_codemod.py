@@ -169,6 +169,52 @@ def test_docker_asks_for_health_after_an_interval_only() -> None:
     assert found.message.endswith("a deploy fails")
 
 
+REDIRECT = """\
+      traefik.http.routers.plain.rule: %s
+      traefik.http.routers.plain.entrypoints: web
+      traefik.http.routers.plain.middlewares: https
+      traefik.http.middlewares.https.redirectscheme.scheme: https
+      traefik.http.routers.shop.tls.certresolver: le
+"""
+
+
+@pytest.mark.parametrize("rule", ["HostRegexp(`{any:.+}`)", "Host(`a.com`) && PathPrefix(`/x`)"])
+def test_a_router_that_only_redirects_is_not_missed(rule: str) -> None:
+    (found,) = decided(WEB + RULE + REDIRECT % rule)
+    assert found.fix
+    assert came(WEB + RULE + REDIRECT % rule) == {
+        "proxy.hosts": ["a.com"],
+        "proxy.ssl": True,
+        "proxy.app_port": 3000,
+    }
+    assert len([path for path in found.fix.goes if "labels" in path]) == 6
+
+
+def test_a_redirecting_router_does_not_choose_the_paths() -> None:
+    web = RULE.replace("Host(`a.com`)", "Host(`a.com`) && PathPrefix(`/app`)")
+    config = WEB + web + REDIRECT.replace("tls.certresolver: le", "service: shop") % "Host(`a.com`)"
+    assert came(config)["proxy.path_prefix"] == "/app"
+    assert by_hand(config) == ["proxy/redirect"]
+
+
+def test_why_there_is_no_automatic_tls_is_the_same_once_the_rule_is_gone() -> None:
+    tls = "      traefik.http.routers.shop.tls.certresolver: le\n"
+    web = WEB.replace("192.0.2.1", "192.0.2.1, 192.0.2.2")
+    _, before = decided(web + RULE + tls)
+    (after,) = decided(f"{web}    labels:\n{tls}proxy: {{app_port: 3000, hosts: [a.com]}}\n")
+    assert (before.id, before.todo) == ("proxy/tls", after.todo)
+    assert "one server, and there are 2" in before.todo
+
+
+def test_labels_among_docker_options_are_left_for_hands_and_no_port_is_guessed() -> None:
+    labels = "    options: {label: [traefik.http.services.shop.loadbalancer.server.port=8080]}\n"
+    (found,) = decided(WEB + labels)
+    assert (found.id, found.safety) == ("proxy/app-port", Safety.MANUAL)
+    assert found.key[-2:] == ("options", "label")
+    assert by_hand(WEB + labels.replace("traefik.", "other.")) == []
+    assert "proxy.app_port" not in came(WEB + labels + "traefik: {args: {accesslog: true}}\n")
+
+
 TCP = """\
       traefik.tcp.routers.field.rule: HostSNI(`*`)
       traefik.tcp.routers.field.entrypoints: field
@@ -186,6 +232,36 @@ def test_a_traefik_beside_kamal_proxy_for_tcp() -> None:
     assert traefik["roles"] == ["web"]
     assert traefik["cmd"] == "--providers.docker --entryPoints.field.address=:7070"
     assert "\n" not in decided(WEB + RULE + TCP)[1].todo
+
+
+BESIDE = """\
+accessories:
+  traefik:
+    image: %s
+    %s
+    cmd: --providers.docker --entryPoints.%s.address=:7070
+"""
+
+
+@pytest.mark.parametrize(
+    ("image", "place", "entry_point", "ids"),
+    [
+        ("traefik:v2.11", "roles: [web]", "field", []),
+        ("traefik:v2.11", "host: 192.0.2.1", "field", []),
+        ("traefik:v2.11", "hosts: [192.0.2.1, 192.0.2.9]", "FIELD", []),
+        ("traefik:v2.11", "roles: [jobs]", "field", ["proxy/tcp"]),
+        ("traefik:v2.11", "host: 192.0.2.9", "field", ["proxy/tcp"]),
+        ("traefik:v2.11", "roles: [web]", "other", ["proxy/tcp"]),
+        ("haproxy:3", "roles: [web]", "field", ["proxy/tcp"]),
+    ],
+)
+def test_labels_that_a_traefik_beside_reads_are_seen_to(
+    image: str, place: str, entry_point: str, ids: list[str]
+) -> None:
+    found = decided(WEB + RULE + TCP + BESIDE % (image, place, entry_point))
+    assert [finding.id for finding in found if finding.safety is Safety.MANUAL] == ids
+    gone = [path[-1] for finding in found if finding.fix for path in finding.fix.goes]
+    assert gone == ["traefik.http.routers.shop.rule"]
 
 
 def test_other_ports_are_named_beside_those_for_tcp() -> None:

@@ -177,7 +177,8 @@ def _planned(group: Group, groups: list[Group], settled: Settled, state: State) 
     out = [_left_out(v, come, settled.reason) for v, come in settled.left_out if come.path in group.keys]
     finding = replace(group.finding, notes=tuple(dict.fromkeys([*group.finding.notes, *out])))
     by_file = {path: tuple(state.origins(path, found)) for path, found in edits.items()}
-    said = settled.alone | _said(group)
+    said = {view.layers[-1].document.path: found for view, found in reversed(group.said)}
+    said |= settled.alone | _said(group)
     return Planned(finding, locations(group.said), group.titles, by_file, tuple(lost), said=said)
 
 

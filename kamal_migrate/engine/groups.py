@@ -106,8 +106,9 @@ def left_for_hands(group: Group) -> Iterator[Planned]:
 
 def _by_hand(finding: Finding, said: list[tuple[View, Finding]], reason: str) -> Finding:
     """The finding as something to do by hand, with what was wanted as text to paste."""
-    texts = [_pasted(fix, view) for view, other in said if (fix := other.fix) and fix == finding.fix]
-    paste = texts[0] if len(set(texts)) == 1 else _pasted(finding.fix or Fix())
+    where = _where(finding, said)
+    texts = [_pasted(fix, view, where) for view, other in said if (fix := other.fix) and fix == finding.fix]
+    paste = texts[0] if len(set(texts)) == 1 else _pasted(finding.fix or Fix(), where=where)
     todo = f"write {paste}" if paste else "rewrite it by hand"
     message = f"{finding.message}; not done: {reason}"
     # Where there are lines to paste, the codemod's documentation says the rest.
@@ -115,7 +116,19 @@ def _by_hand(finding: Finding, said: list[tuple[View, Finding]], reason: str) ->
     return replace(finding, safety=Safety.MANUAL, fix=None, message=message, todo=todo, notes=notes)
 
 
-def _pasted(fix: Fix, view: View | None = None) -> str:
+def _where(finding: Finding, said: list[tuple[View, Finding]]) -> str:
+    """For which views the keys that come are, where they are others elsewhere."""
+    same, other = (
+        dict.fromkeys(view.title for view, found in said if found.fix and (found.fix == finding.fix) is own)
+        for own in (True, False)
+    )
+    elsewhere = [title for title in other if title not in same]
+    if elsewhere:
+        return f" for {' and '.join(same)}, and the like for {' and '.join(elsewhere)}"
+    return " in one ERB branch, and the like in the others" if other else ""
+
+
+def _pasted(fix: Fix, view: View | None = None, where: str = "") -> str:
     """The keys that come, with what a view says in those that keep their values; lines where that is long."""
     from kamal_migrate.yamldoc.style import Style, block_lines, inline
 
@@ -128,5 +141,5 @@ def _pasted(fix: Fix, view: View | None = None) -> str:
     pairs = tree.value if tree.kind == "map" else ()
     text = "; ".join(f"`{inline(Data('map', (pair,)), Style())[1:-1]}`" for pair in pairs)
     if len(text) <= _ONE_LINE or not pairs:
-        return f"{text} by hand" if text else ""
-    return "\n".join(["this by hand:", *block_lines(tree, Style())])
+        return f"{text} by hand{where}" if text else ""
+    return "\n".join([f"this by hand{where}:", *block_lines(tree, Style())])

@@ -192,7 +192,7 @@ def _refusal_2(settings: dict[str, Any], arches: tuple[str, ...], version: Versi
 def words(plan: BuildPlan) -> dict[str, str]:
     """A build in the words of the preview, a line each."""
     machine = "the machine that runs kamal"
-    platforms = ", ".join(f"linux/{arch}" for arch in plan.arches)
+    platforms = ", ".join(f"linux/{arch}" for arch in sorted(plan.arches))
     where = [host or machine for host in plan.machines]
     drivers = {"": "whatever builder is selected", "docker": "the docker driver"}
     cache = plan.cache

@@ -68,11 +68,6 @@ def no_certificate(
     """Why kamal-proxy cannot get the certificates itself, and what to do; empty where it can."""
     own = own_certificate(setting.target)
     named = {_resolver(router, setting.resolvers) for router in routers}
-    if not hosts:
-        return (
-            "automatic TLS wants a host in Kamal 2, and no rule names one",
-            "write `proxy: {hosts: [NAME], ssl: true}`",
-        )
     if any(host.startswith("*") for host in hosts):
         return "there is no automatic TLS for wildcard hosts", own
     if paths:
@@ -87,4 +82,10 @@ def no_certificate(
         return why, f"write `proxy.ssl: true` for one of Let's Encrypt, or {own}"
     if setting.servers is not None and setting.servers > 1:
         return f"automatic TLS works on one server, and there are {setting.servers}", own
+    # Last, for a rule that has become `hosts` names none any more.
+    if not hosts:
+        return (
+            "automatic TLS wants a host in Kamal 2, and no rule names one",
+            "write `proxy: {hosts: [NAME], ssl: true}`",
+        )
     return "", ""

@@ -12,6 +12,7 @@ from kamal_migrate.kamal.loading import Opaque, View
 from kamal_migrate.kamal.notation import flow
 from kamal_migrate.kamal.proxied import Role, Said
 from kamal_migrate.kamal.routing import Left, NewKey, Routing, Wish
+from kamal_migrate.kamal.traefik import is_for_traefik
 from kamal_migrate.kamal.versions import Version
 from kamal_migrate.yamldoc import Path
 
@@ -86,6 +87,15 @@ def _deploy_timeout(view: View) -> int | None:
 def _stated_twice(view: View, path: Path) -> bool:
     """Whether a destination states it over its base, so that even a default must be said."""
     return len(view.stating(path)) > 1
+
+
+def option_labels(view: View, role: Role, routing: Routing) -> None:
+    """Name the labels for Traefik among the Docker options of a role, which Kamal passes on as they stand."""
+    path = (*role.path, "options", "label") if role.path else ()
+    value = view.get(*path) if path else None
+    if any(map(is_for_traefik, value if isinstance(value, list) else [value])):
+        why = "Traefik read these labels, too; they may name hosts and the port of the app"
+        routing.left.append(Left("app-port", (path,), why, "move them to `labels`, then run again"))
 
 
 def app_port(view: View, role: Role, routing: Routing) -> Evidence | None:

@@ -149,39 +149,40 @@ def _local(local: dict[str, Any], known: Version | None) -> Explicit:
 
 def _two(local: dict[str, Any], remote: dict[str, Any], known: Version | None, *, preserve: bool) -> Explicit:
     """Both maps: each its own architecture; some versions built only the local one, by mistake."""
+    wrong = _unclear(local, remote)
+    if wrong:
+        return Explicit(REMOTE, wrong[0], todo=wrong[1])
+    half = known is not None and LOCAL_ARCH_COUNTS <= known < BOTH_NODES_BUILD
+    gone: tuple[Path, ...] = (LOCAL_HOST,) if "host" in local else ()
+    notes = ("`local.host` goes: Kamal 2 builds with the Docker context that is current",) if gone else ()
+    if half and preserve:
+        message, only = f"this Kamal {HALF}; --preserve keeps that", NewKey(ARCH, None, LOCAL_ARCH)
+        return Explicit(REMOTE, message, (REMOTE, LOCAL_ARCH, *gone), (only,), notes=notes)
+    arches = list(dict.fromkeys((local["arch"], remote["arch"])))
+    arch = NewKey(ARCH, arches if len(arches) > 1 else arches[0], REMOTE_ARCH)
+    comes = (arch, NewKey(REMOTE, None, REMOTE_HOST)) if "host" in remote else (arch,)
+    where = "on `remote` what the local machine is not" if "host" in remote else "both here"
+    message = f"Kamal 2 wants the architectures in `arch`; it builds {where}"
+    evidence = f"Kamal 1.4.0 to 1.8.2 {HALF}" if half or known is None else ""
+    evidence += "; the version is not known" if known is None else ""
+    goes = (LOCAL, *(key.source for key in comes))
+    return Explicit(REMOTE, message, goes, comes, assumed=known is None, evidence=evidence, notes=notes)
+
+
+HALF = "built only the local architecture, by mistake (kamal#783)"
+
+
+def _unclear(local: dict[str, Any], remote: dict[str, Any]) -> tuple[str, str] | None:
+    """Why two maps cannot be put into other words, and what to do."""
     host = local.get("host", "")
     # A socket is this machine's, whatever ERB says of its path.
     where = host.source.strip("\"'") if isinstance(host, Opaque) else str(host or "")
     if where and not where.startswith("unix://"):
         why = "`local.host` may be another machine, and has no successor"
-        return Explicit(REMOTE, why, todo="write `arch: [A, B]` and `remote: ssh://user@host` by hand")
+        return why, "write `arch: [A, B]` and `remote: ssh://user@host` by hand"
     if isinstance(local["arch"], Opaque) or isinstance(remote["arch"], Opaque):
-        return Explicit(REMOTE, "ERB says the architectures", todo="write `arch:` with both, and `remote:`")
-    half = known is not None and LOCAL_ARCH_COUNTS <= known < BOTH_NODES_BUILD
-    gone: tuple[Path, ...] = (LOCAL_HOST,) if "host" in local else ()
-    notes = ("`local.host` goes: Kamal 2 builds with the Docker context that is current",) if gone else ()
-    if half and preserve:
-        message = (
-            "this Kamal built only the local architecture, by mistake (kamal#783); --preserve keeps that"
-        )
-        return Explicit(
-            REMOTE, message, (REMOTE, LOCAL_ARCH, *gone), (NewKey(ARCH, None, LOCAL_ARCH),), notes=notes
-        )
-    arches = list(dict.fromkeys((local["arch"], remote["arch"])))
-    comes = [NewKey(ARCH, arches if len(arches) > 1 else arches[0], REMOTE_ARCH)]
-    comes += [NewKey(REMOTE, None, REMOTE_HOST)] if "host" in remote else []
-    where = "on `remote` what the local machine is not" if "host" in remote else "both here"
-    message = f"Kamal 2 wants the architectures in `arch`; it builds {where}"
-    evidence = "Kamal 1.4.0 to 1.8.2 built only the local architecture, by mistake (kamal#783)"
-    return Explicit(
-        REMOTE,
-        message,
-        (LOCAL, *(key.source for key in comes)),
-        tuple(comes),
-        assumed=known is None,
-        evidence=evidence if half else f"{evidence}; the version is not known" if known is None else "",
-        notes=notes,
-    )
+        return "ERB says the architectures", "write `arch:` with both, and `remote:`"
+    return None
 
 
 def otherwise_in_1_9(builder: dict[str, Any], source: Version | None, *, preserve: bool) -> Explicit | None:

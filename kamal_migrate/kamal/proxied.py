@@ -122,7 +122,8 @@ def _merged_check(
 def first_of_traefik(view: View) -> Path | None:
     """The key that stands for all of Traefik in every view of a config; None where none says anything of it.
 
-    Root `traefik`, else root `healthcheck`, else the first switch, health check or label of a role.
+    Root `traefik`, else root `healthcheck`, else the first switch, health check or label of a role, also one
+    among its Docker options.
     """
     stated: list[Path] = []
     for path in view.config.paths:
@@ -132,9 +133,10 @@ def first_of_traefik(view: View) -> Path | None:
 
 
 def _of_traefik(config: Data) -> Iterator[Path]:
-    for path, _ in typed.walk(config):
+    for path, data in typed.walk(config):
         role = path[0] == "servers" if path else False
         label = path[-2:-1] == ("labels",) and is_for_traefik(path[-1]) and (role or len(path) == 2)
         of_role = role and len(path) == 3 and path[-1] in ("traefik", "healthcheck")
-        if label or of_role or path in (("traefik",), ("healthcheck",)):
-            yield path
+        option = role and path[2:4] == ("options", "label") and is_for_traefik(data.value)
+        if label or of_role or option or path in (("traefik",), ("healthcheck",)):
+            yield path[:4] if option else path

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from kamal_migrate.kamal.agreeing import (
-    WITHOUT,
     Wanted,
     labels_that_go,
     sharing,
     unsaid,
     without_needless_switches,
 )
-from kamal_migrate.kamal.beside import without_those_beside
+from kamal_migrate.kamal.beside import read_beside, without_those_beside
 from kamal_migrate.kamal.certificates import Setting
-from kamal_migrate.kamal.checked import app_port, health, unproxied
+from kamal_migrate.kamal.checked import app_port, health, option_labels, unproxied
 from kamal_migrate.kamal.entry_points import resolvers
 from kamal_migrate.kamal.evidence import Evidence
 from kamal_migrate.kamal.health import patience
+from kamal_migrate.kamal.leveling import differing, leveled
 from kamal_migrate.kamal.loading import Opaque, View
 from kamal_migrate.kamal.proxied import Role, roles
 from kamal_migrate.kamal.routing import (
@@ -31,7 +32,7 @@ from kamal_migrate.kamal.routing import (
     Wish,
     routing,
 )
-from kamal_migrate.kamal.running import Running, running
+from kamal_migrate.kamal.running import running
 from kamal_migrate.kamal.traefik import is_for_traefik, of_map
 from kamal_migrate.kamal.traefik_args import Fate, Line, lines
 from kamal_migrate.kamal.traefik_reasons import IN_FRONT
@@ -61,41 +62,74 @@ class Fronting:
 
 def fronting(view: View, target: Version, source: Version | None) -> Fronting:
     """All that Traefik did for the roles of a view, for a Kamal 2, beside the views that share its files."""
-    found, everyone = _by_itself(view, target, source)
-    own = Wanted(view, found.goes, found.comes, everyone, found.left)
-    others = []
-    for other in sharing(view):
-        its, its_roles = _by_itself(other, target, source)
-        others.append(Wanted(other, its.goes, its.comes, its_roles, its.left))
+    shared = sharing(view)
+    rows = [_routed(each, target, source) for each in (view, *shared)]
+    apart = {key for row in rows for key in differing(row.found.proxied, row.wishes) if _is_shared(row, key)}
+    for row in rows:
+        _put_together(row, apart if shared else set(), target, source)
+    wanted = [Wanted(row.view, row.found.goes, row.found.comes, row.roles, row.found.left) for row in rows]
+    found, (own, *others) = rows[0].found, wanted
     found.goes += labels_that_go(own, others)
     found.comes = without_needless_switches([*found.comes, *unsaid(own, others)])
     return found
 
 
-def _by_itself(view: View, target: Version, source: Version | None) -> tuple[Fronting, list[Role]]:
-    """What a view wants, and its roles."""
+class Row(NamedTuple):
+    """A view, what is found for it, its roles, what their labels mean, and the labels of a Traefik beside."""
+
+    view: View
+    found: Fronting
+    roles: list[Role]
+    routed: dict[str, Routing]
+    beside: set[Path]
+
+    @property
+    def wishes(self) -> dict[str, dict[Path, Wish]]:
+        """The keys below `proxy` that each role wants."""
+        return {name: row.wishes for name, row in self.routed.items()}
+
+
+def _is_shared(row: Row, key: Path) -> bool:
+    """Whether a role wants a key for what the base of a view says, which other views read as well."""
+    sources = [wishes[key].source for wishes in row.wishes.values() if key in wishes]
+    base = row.view.layers[0]
+    return any(base.key in (layer.key for layer in row.view.stating(path)[-1:]) for path in sources if path)
+
+
+def _routed(view: View, target: Version, source: Version | None) -> Row:
+    """What the labels and health checks of a view's roles mean."""
     found, everyone = Fronting(), roles(view, source)
     found.proxied = [role for role in everyone if role.proxied]
-    said, known = list(lines(view.get("traefik"))), resolvers(view.get("traefik"))
+    known = resolvers(view.get("traefik"))
     found.redirects = known.redirects
+    beside = {path for role in found.proxied for path in read_beside(view, role)}
     routed = {
-        role.name: routing(role.labels, Setting(known, target, role.size, _order(view), role.name))
+        role.name: routing(
+            [label for label in role.labels if label.path not in beside],
+            Setting(known, target, role.size, _order(view), role.name),
+        )
         for role in found.proxied
     }
     for role in found.proxied:
         _without_other_routes(view, role, routed[role.name])
     _without_shared_hosts(routed, found.proxied)
     found.port = _checked(view, found.proxied, routed)
+    return Row(view, found, everyone, routed, beside)
+
+
+def _put_together(row: Row, apart: set[Path], target: Version, source: Version | None) -> None:
+    """All that goes and comes; the keys ``apart`` come to the roles, as they do for other views."""
+    view, found = row.view, row.found
+    said, known = list(lines(view.get("traefik"))), resolvers(view.get("traefik"))
     labels = [label for role in found.proxied for label in role.labels]
     shared = running(without_those_beside(said, labels, known), found.proxied, target)
-    found.comes += _leveled(found.proxied, {name: row.wishes for name, row in routed.items()})
+    found.comes += leveled(found.proxied, row.wishes, apart)
     found.comes += [NewKey(("proxy", *key), wish.value, wish.source) for key, wish in shared.wishes.items()]
-    _switches(view, everyone, found)
-    _unproxied(view, everyone, source, found)
-    _take(view, [*routed.values(), shared], found)
+    _switches(view, row.roles, found)
+    _unproxied(view, row.roles, source, found)
+    _take(view, [*row.routed.values(), shared], row.beside, found)
     found.notes += dict.fromkeys(filter(None, map(_needless, said)))
     found.comes = [new for new in found.comes if not _is_there(view, new.path)]
-    return found, everyone
 
 
 def _needless(line: Line) -> str:
@@ -168,58 +202,10 @@ def _checked(view: View, proxied: list[Role], routed: dict[str, Routing]) -> Evi
     found: list[Evidence] = []
     for role in proxied:
         health(view, role, routed[role.name])
+        option_labels(view, role, routed[role.name])
         evidence = app_port(view, role, routed[role.name])
         found += [evidence] if evidence else []
     return next((evidence for evidence in found if evidence.assumed), found[0] if found else None)
-
-
-_PAIRED = {("hosts",), ("host",), ("ssl",)}
-
-
-def _leveled(proxied: list[Role], wishes: dict[str, dict[Path, Wish]]) -> Iterator[NewKey]:
-    """Each key at the level that needs it: the root's where all roles agree, else the role's.
-
-    Kamal 2 wants the hosts of a role with TLS in the role's own map, so these go together.
-    """
-    keys = sorted({key for role in proxied for key in wishes[role.name]}, key=_rank)
-    differs = {key for key in keys if len({_identity(wishes[role.name].get(key)) for role in proxied}) > 1}
-    differs |= _PAIRED if differs & _PAIRED else set()
-    for key in keys:
-        holders = [role for role in proxied if key in wishes[role.name]]
-        for role in holders if key in differs else holders[:1]:
-            wish = wishes[role.name][key]
-            level = (role.path or ()) if key in differs else ()
-            yield NewKey((*level, "proxy", *key), wish.value, wish.source)
-            if key in differs and not level:
-                yield from _neutral(key, [other for other in proxied if other not in holders])
-
-
-def _neutral(key: Path, others: list[Role]) -> Iterator[NewKey]:
-    """What keeps roles from inheriting a key that stands at the root for a role that is a plain list."""
-    for role in others:
-        if key in WITHOUT and role.path:
-            yield NewKey((*role.path, "proxy", *key), WITHOUT[key], None)
-
-
-_ORDER = (
-    "host",
-    "hosts",
-    "ssl",
-    "app_port",
-    "path_prefix",
-    "path_prefixes",
-    "strip_path_prefix",
-    "healthcheck",
-)
-
-
-def _rank(key: Path) -> tuple[int, str]:
-    """Where a key stands in `proxy`, as in Kamal's documentation."""
-    return (_ORDER.index(str(key[0])) if key[0] in _ORDER else len(_ORDER), str(key))
-
-
-def _identity(wish: Wish | None) -> str:
-    return "" if wish is None else repr(wish.value) if wish.value is not None else repr(wish)
 
 
 def _switches(view: View, everyone: list[Role], found: Fronting) -> None:
@@ -257,12 +243,12 @@ def _unproxied(view: View, everyone: list[Role], source: Version | None, found: 
             found.left.append(Left("role", keys, why, todo))
 
 
-def _take(view: View, rows: Iterable[Routing | Running], found: Fronting) -> None:
-    """What goes, what has no equivalent and stays, and the time for a deploy."""
+def _take(view: View, rows: Iterable[Routing], stay: set[Path], found: Fronting) -> None:
+    """What goes, what has no equivalent and stays beside what shall ``stay``, and the time for a deploy."""
     for row in rows:
         found.left += [left for left in row.left if left not in found.left]
         found.notes += row.notes
-    stay = {key for left in found.left for key in left.keys}
+    stay = stay | {key for left in found.left for key in left.keys}
     found.goes += [("traefik",)] if view.has("traefik") else []
     found.goes += _inside(view, ("healthcheck",))
     source = ("healthcheck", "max_attempts")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from kamal_migrate.kamal.beside import beside
+from kamal_migrate.kamal.beside import PROTOCOLS, beside
 from kamal_migrate.kamal.certificates import (
     Setting,
     entry_point_arguments,
@@ -19,7 +19,7 @@ from kamal_migrate.kamal.durations import at_least_one
 from kamal_migrate.kamal.health import health_path
 from kamal_migrate.kamal.loading import Opaque
 from kamal_migrate.kamal.notation import flow
-from kamal_migrate.kamal.traefik import Label, Middleware, Part, Router, read
+from kamal_migrate.kamal.traefik import Label, Labels, Middleware, Part, Router, read
 from kamal_migrate.kamal.traefik_reasons import IN_FRONT, OWN_WAY
 from kamal_migrate.kamal.traefik_rules import Rule
 from kamal_migrate.kamal.versions import Version
@@ -27,6 +27,7 @@ from kamal_migrate.yamldoc import Data, Path
 
 HOSTS_LIST, WILDCARDS, PATHS, SEVERAL_PATHS = Version(2, 1), Version(2, 2), Version(2, 7), Version(2, 8)
 NO_CERTIFICATE = "kamal-proxy cannot get these certificates by itself"
+DISABLED = "Traefik did not look at these containers, kamal-proxy does"
 OTHER_ROUTES = "a role has one set of hosts and path prefixes in Kamal 2, and this router has others"
 
 
@@ -56,7 +57,7 @@ class Left(NamedTuple):
 
 @dataclass
 class Routing:
-    """What the labels of a role mean: keys below `proxy`, what has no equivalent, what to know."""
+    """What the labels of a role, or root `traefik`, mean: keys below `proxy`, what has none, what to know."""
 
     wishes: dict[Path, Wish] = field(default_factory=dict)
     left: list[Left] = field(default_factory=list)
@@ -72,15 +73,14 @@ class Routing:
 def routing(labels: Iterable[Label], setting: Setting) -> Routing:
     """What the `traefik.*` labels of a proxied role mean."""
     model, found = read(labels), Routing()
-    routers = list(_supported(model.routers.values(), setting.target, found))
+    routers = list(_supported(model, setting.target, found))
     rules = {router.name: router.rule or Rule() for router in routers}
     hosts = list(dict.fromkeys(host for rule in rules.values() for host in rule.hosts))
     paths = next(iter(rules.values())).paths if rules else ()
     if hosts:
-        source = _latest(
-            [router.settings["rule"].path for router in routers if rules[router.name].hosts], setting
-        )
-        found.wishes[_host_key(setting.target)] = Wish(_host_value(hosts, setting.target), source)
+        naming = [router.settings["rule"].path for router in routers if rules[router.name].hosts]
+        key, value = _host_key(setting.target), _host_value(hosts, setting.target)
+        found.wishes[key] = Wish(value, _latest(naming, setting))
     if paths:
         _paths(routers, paths, setting, found)
     _tls(routers, hosts, paths, setting, found)
@@ -93,12 +93,7 @@ def routing(labels: Iterable[Label], setting: Setting) -> Routing:
     if not model.enabled:
         keys = tuple(label.path for label in model.plain if label.name.lower() == "traefik.enable")
         found.left.append(
-            Left(
-                "disabled",
-                keys,
-                "Traefik did not look at these containers, kamal-proxy does",
-                "write `proxy: false` in their role, if nobody shall reach them",
-            )
+            Left("disabled", keys, DISABLED, "write `proxy: false` in their role, if nobody shall reach them")
         )
     return found
 
@@ -118,24 +113,34 @@ def _latest(paths: list[Path], setting: Setting) -> Path:
     return max(paths, key=lambda path: (setting.order(path), -paths.index(path)))
 
 
-def _supported(routers: Iterable[Router], target: Version, found: Routing) -> Iterator[Router]:
-    """The routers that kamal-proxy has words for, all with the same path prefixes."""
+def _supported(model: Labels, target: Version, found: Routing) -> Iterator[Router]:
+    """The routers that kamal-proxy has words for, all with the same path prefixes.
+
+    One that only redirects serves nothing, and counts only where there is no other.
+    """
+    everyone = model.routers.values()
     kept: list[Router] = []
-    for router in routers:
+    for router in [each for each in everyone if not _only_redirects(each, model.middlewares)] or everyone:
         why = _fault(router, target)
         if why:
             todo = f"write `proxy` by hand, or {IN_FRONT}"
             found.left.append(Left("router", _keys(router), why, todo))
         else:
             kept.append(router)
-    prefixes = {(router.rule or Rule()).paths for router in kept}
-    chosen = () if () in prefixes else next(((router.rule or Rule()).paths for router in kept), ())
+    prefixes = [(router.rule or Rule()).paths for router in kept]
+    chosen = () if () in prefixes else next(iter(prefixes), ())
     for router in kept:
         if (router.rule or Rule()).paths == chosen:
             yield router
         else:
-            why = OTHER_ROUTES
-            found.left.append(Left("router", _keys(router), why, IN_FRONT))
+            found.left.append(Left("router", _keys(router), OTHER_ROUTES, IN_FRONT))
+
+
+def _only_redirects(router: Router, defined: dict[str, Middleware]) -> bool:
+    """Whether all that a router does is to send requests on to HTTPS."""
+    names = router.words("middlewares")
+    kinds = {defined[name].kind if name in defined else "" for name in names}
+    return kinds == {"redirectscheme"} and not router.tls
 
 
 def _fault(router: Router, target: Version) -> str:
@@ -278,7 +283,7 @@ def _ports(ports: list[Label], found: Routing) -> None:
 
 
 def _others(labels: list[Label], setting: Setting, found: Routing) -> None:
-    for protocol in ("tcp", "udp"):
+    for protocol in PROTOCOLS:
         keys = tuple(label.path for label in labels if label.name.lower().startswith(f"traefik.{protocol}."))
         if keys:
             why = f"kamal-proxy serves HTTP only, no {protocol.upper()}"

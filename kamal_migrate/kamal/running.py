@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 
 from kamal_migrate.kamal.proxied import Role
-from kamal_migrate.kamal.routing import Left, Wish
+from kamal_migrate.kamal.routing import Left, Routing, Wish
 from kamal_migrate.kamal.traefik_args import NO_LIMIT, Fate, Line
 from kamal_migrate.kamal.versions import Version
 from kamal_migrate.yamldoc import Path
@@ -19,18 +18,12 @@ BIND_IPS, DEBUG = Version(2, 6), Version(2, 6)
 _LIMITED = ("json-file", "local")
 
 
-@dataclass
-class Running:
-    """Keys below `proxy` that are the same for all roles, what has no equivalent, commands to run instead."""
+def running(said: list[Line], proxied: list[Role], target: Version) -> Routing:
+    """The lines of root `traefik` that are about the proxy as a whole: the same for all roles.
 
-    wishes: dict[Path, Wish] = field(default_factory=dict)
-    left: list[Left] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-
-
-def running(said: list[Line], proxied: list[Role], target: Version) -> Running:
-    """The lines of root `traefik` that are about the proxy as a whole."""
-    found = Running()
+    The notes name commands to run where the target has no key.
+    """
+    found = Routing()
     wishes: dict[Path, Wish] = {}
     for line in said:
         if line.fate is Fate.MAPPED:
@@ -60,7 +53,7 @@ def _put(wishes: dict[Path, Wish], line: Line) -> None:
     wishes[line.key] = Wish(value, known.source if known else line.path)
 
 
-def _run(run: dict[Path, Wish], proxied: list[Role], target: Version, found: Running) -> None:
+def _run(run: dict[Path, Wish], proxied: list[Role], target: Version, found: Routing) -> None:
     if not run:
         return
     if target >= RUN and (target >= RUNS_COMPARED or _one_role_a_host(proxied)):

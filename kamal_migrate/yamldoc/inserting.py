@@ -133,36 +133,33 @@ def _fill_root(source: Source, holder: Node, data: Data) -> list[Edit]:
 
 
 def _after(
-    source: Source,
-    holder: Node,
-    last: Node,
-    data: Data,
-    comments: Comments,
-    *,
-    at_root: bool,
-    named: bool,
+    source: Source, holder: Node, last: Node, data: Data, comments: Comments, *, at_root: bool, named: bool
 ) -> Edit:
     """Insert lines after an entry of a block; ``named`` says that they belong to it."""
     text, style = source.text, source.style
     first = holder.entries[0].key.start if holder.entries else dash_before(source, holder.items[0].start)
     indent = column(text, first)
-    end = line_end(text, last.end)
-    offset = tail_of(text, end, indent)
+    offset = tail_of(text, line_end(text, last.end), indent)
     if data.kind == "list":
         lines = [f"- {item}" for item in _texts(data, style, flow=False)]
     else:
         lines = commented_lines(data, style, comments)
     lines = indented(lines, indent)
-    beside = named and _is_like(last, data)
-    if at_root and last.end >= holder.end:
-        stop, apart = _end_of_root(source, holder, offset)
-        beside, offset = beside and stop == offset, stop
-        lines = [*([""] if apart and not beside else []), *lines]
-    elif at_root and not beside and _blocks_stand_apart(source, holder):
-        # The blank lines that end a literal block with `+` are its own.
-        lines = [*([""] if text[line_start(text, offset) : offset].strip() else []), *lines]
+    if at_root:
+        offset, apart = _at_root(source, holder, last, offset, beside=named and _is_like(last, data))
+        lines = [*([""] if apart else []), *lines]
     source.check_insertion(offset)
     return insertion(source, offset, lines)
+
+
+def _at_root(source: Source, holder: Node, last: Node, offset: int, *, beside: bool) -> tuple[int, bool]:
+    """Where a new entry of the root comes, and whether a blank line comes above it."""
+    if last.end >= holder.end:
+        end, apart = _end_of_root(source, holder, offset)
+        return end, apart and not (beside and end == offset)
+    # The blank lines that end a literal block with `+` are its own.
+    own = source.text[line_start(source.text, offset) : offset].strip()
+    return offset, bool(own) and not beside and _blocks_stand_apart(source, holder)
 
 
 def _is_like(last: Node, data: Data) -> bool:

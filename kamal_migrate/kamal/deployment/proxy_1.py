@@ -89,9 +89,12 @@ def _trusts(args: Table) -> bool | None:
 
 
 def _timeout(args: Table) -> object:
-    """The nearest to kamal-proxy's timeout: the response's headers, else the longest of an entry point."""
+    """The nearest to kamal-proxy's timeout: the response's headers, else the longest of an entry point.
+
+    0 is no limit, as it is for kamal-proxy.
+    """
     head = [value for name, value in args.items() if name.endswith(".responseheadertimeout")]
     ends = [value for name, value in args.items() if name.endswith((".readtimeout", ".writetimeout"))]
     found = [seconds(value) for value in head or ends]
-    numbers = [value for value in found if isinstance(value, (int, float)) and value]
-    return max(numbers) if numbers else None
+    numbers = [value for value in found if isinstance(value, (int, float))]
+    return max(numbers, key=lambda value: value or float("inf"), default=None)

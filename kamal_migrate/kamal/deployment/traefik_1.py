@@ -91,7 +91,8 @@ def _matchers(rule: str) -> Iterator[tuple[str, list[str]]]:
     """The name of each matcher, in small letters, with its arguments; that of a negated one is empty."""
     for match in _CALL.finditer(rule):
         negated, matcher, arguments = match.groups()
-        values = ["".join(groups) for groups in _QUOTED.findall(arguments)]
+        erb = arguments.strip().startswith("<%")
+        values = [arguments.strip()] if erb else ["".join(groups) for groups in _QUOTED.findall(arguments)]
         yield "" if negated.strip() else matcher.lower(), values
 
 
