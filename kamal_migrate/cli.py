@@ -15,7 +15,17 @@ from kamal_migrate import __version__, session
 from kamal_migrate.asking import Terminal
 from kamal_migrate.catalog import CatalogError, catalog
 from kamal_migrate.commands.later import CONTEXT, Command, Group
-from kamal_migrate.commands.options import Color, Configs, Folder, Form, Inventory, flag, word
+from kamal_migrate.commands.options import (
+    Color,
+    Configs,
+    Destination,
+    Folder,
+    Form,
+    Inventory,
+    flag,
+    refuse,
+    word,
+)
 from kamal_migrate.console import Closed, asker, is_terminal, printer, shown, verbatim
 from kamal_migrate.disk import WriteError
 from kamal_migrate.engine.proofs import ProofError
@@ -67,7 +77,7 @@ def main(
     context: typer.Context,
     folder: Folder = ".",
     configs: Configs = None,
-    destination: Annotated[str | None, typer.Option("-d", "--destination", hidden=True)] = None,
+    destination: Destination = None,
     dry_run: Annotated[bool, flag("--dry-run", "Show everything, ask and write nothing.")] = False,
     diff: Annotated[bool, flag("--diff", "Print only a patch for git apply, and write nothing.")] = False,
     exit_code: Annotated[
@@ -107,8 +117,7 @@ def main(
     """Migrate the app in this folder: show what changes and why, ask, and write."""
     if context.invoked_subcommand:
         return _nothing_before(context, context.invoked_subcommand)
-    if destination is not None:
-        raise UsageError("there is no -d: every destination is always included")
+    refuse(destination)
     source_version = parse(source) if source is not None else None
     if source is not None and source_version is None:
         raise UsageError(f"--from: `{source}` is no version")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import subprocess
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+
+from kamal_migrate import programs
 
 # A repository's own configuration can name programs. `ls-tree`, `check-ignore` and `rev-parse` are plumbing
 # that needs none of them: no hook, no file system monitor, no filter, no pager; and what a partial clone
@@ -43,14 +44,8 @@ def uncommitted(files: Mapping[Path, bytes]) -> set[Path]:
 
 
 def program() -> str:
-    """The git on the search path; never one in the folder that happens to be current."""
-    folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
-    return (
-        shutil.which(
-            "git", path=os.pathsep.join([folder for folder in folders if Path(folder).is_absolute()])
-        )
-        or ""
-    )
+    """The git on the search path; empty where there is none."""
+    return programs.found("git") or ""
 
 
 def _committed(git: str, folder: Path, names: list[str]) -> dict[str, str]:

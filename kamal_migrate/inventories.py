@@ -13,7 +13,7 @@ from kamal_migrate.request import Request, UsageError
 from kamal_migrate.settings import FILE, Settings
 from kamal_migrate.text import position
 from kamal_migrate.transaction import Change, NotCarriedOut, NotRestored, carry_out
-from kamal_migrate.yamldoc import Refusal
+from kamal_migrate.yamldoc import Data, Refusal, YamlDoc
 from kamal_migrate.yamldoc import data as typed
 
 MAX_BYTES = 1024 * 1024
@@ -54,14 +54,32 @@ def parse_inventory(text: str, name: str) -> tuple[tuple[str, Evidence], ...]:
         return ()
     if doc.effective.kind != "map":
         raise InputError(name, "an inventory has a line for each host, such as `10.0.0.4: amd64`", 1, 1)
+    _refuse_contradictions(doc, text, name)
+    offsets = dict(doc.keys())
     rows = []
     for key, value in doc.effective.value:
-        arch = named_architecture(str(value.value)) if value.kind == "str" else None
-        line, column = position(text, doc.at(typed.name(key)).offset)
+        host, arch = str(typed.name(key)), _architecture(value)
+        line, column = position(text, offsets.get(host, 0))
         if arch is None:
             raise InputError(name, "a host runs amd64 or arm64", line, column)
-        rows.append((str(typed.name(key)), Evidence(arch, f"{name}:{line}")))
+        rows.append((host, Evidence(arch, f"{name}:{line}")))
     return tuple(rows)
+
+
+def _refuse_contradictions(doc: YamlDoc, text: str, name: str) -> None:
+    """Raise `InputError` where two lines say different things of the same host."""
+    first: dict[str, tuple[int, str | None]] = {}
+    for (host, offset), (_, value) in zip(doc.keys(), doc.data.value, strict=True):
+        arch = _architecture(value)
+        before, other = first.setdefault(host, (offset, arch))
+        if other != arch:
+            said = f"`{host}` is {arch or 'something else'} here and {other or 'something else'} in line"
+            way = f"{position(text, before).line}; leave one of both lines"
+            raise InputError(name, f"{said} {way}", *position(text, offset))
+
+
+def _architecture(value: Data) -> str | None:
+    return named_architecture(str(value.value)) if value.kind == "str" else None
 
 
 def keep(file: Path, found: Iterable[tuple[str, str]]) -> bool:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import shutil
 import signal
 import subprocess
 import threading
@@ -21,6 +20,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from kamal_migrate import programs
 from kamal_migrate.kamal.evidence import Evidence, named_architecture
 from kamal_migrate.kamal.ssh import CannotReach, Login, Ssh, login
 
@@ -68,9 +68,8 @@ class NoSsh(Exception):
 
 
 def found_ssh() -> str:
-    """The `ssh` command on the search path; never one in the folder that happens to be current."""
-    folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
-    path = shutil.which("ssh", path=os.pathsep.join(row for row in folders if Path(row).is_absolute()))
+    """The `ssh` command on the search path. Raises `NoSsh`."""
+    path = programs.found("ssh")
     if path is None:
         raise NoSsh("--probe needs the `ssh` command of OpenSSH, and there is none")
     return path
@@ -155,15 +154,7 @@ def _run(words: Sequence[str], folder: Path, seconds: float) -> Done:
     environment = {name: value for name, value in os.environ.items() if name not in quiet}
     environment |= {"LC_ALL": "C", "SSH_ASKPASS_REQUIRE": "never"}
     try:
-        with subprocess.Popen(
-            words,
-            cwd=folder,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-        ) as process:
+        with programs.started(words, folder, environment) as process:
             return _ended(process, seconds)
     except OSError as error:
         return Done(255, "", error.strerror or str(error))

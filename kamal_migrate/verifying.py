@@ -97,11 +97,10 @@ def verifier(folder: Folder, to: Version, show: Show) -> Verifier:
 
 
 def _installed(app: Path, to: Version) -> _Kamal:
-    """The `kamal` command on the search path; never one in the folder that happens to be current."""
-    import shutil
+    """The `kamal` command on the search path. Raises `CannotVerify`."""
+    from kamal_migrate import programs
 
-    folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
-    path = shutil.which("kamal", path=os.pathsep.join(row for row in folders if Path(row).is_absolute()))
+    path = programs.found("kamal")
     advice = f"{_OPTION} needs Kamal {to.major}.{to.minor}: gem install kamal -v {to}"
     if path is None:
         raise CannotVerify(f"there is no `kamal` command; {advice}")
@@ -191,18 +190,12 @@ def _run(command: list[str], folder: Path) -> _Run:
     import signal
     import subprocess
 
+    from kamal_migrate import programs
+
     # Git may be asked by the config's Ruby, but must not write into the app's own repository.
     environment = {**os.environ, "PWD": str(folder.absolute()), "GIT_OPTIONAL_LOCKS": "0"}
     try:
-        with subprocess.Popen(
-            command,
-            cwd=folder,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-        ) as child:
+        with programs.started(command, folder, environment) as child:
             try:
                 out, err = child.communicate(timeout=SECONDS)
             except BaseException:

@@ -37,6 +37,7 @@ ROOMS = [
     {"diagnosing"},
     {"report"},
     {"reading"},
+    {"programs"},
     {"settings", "git", "folder", "disk", "memory", "transaction", "overlay", "verifying", "probing"},
     {"request"},
     {"inventories"},

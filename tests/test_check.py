@@ -10,7 +10,7 @@ import pytest
 from kamal_migrate.checking import REFUSED, UNKNOWN, Wanted, check
 from kamal_migrate.kamal.versions import NEWEST, Version
 from kamal_migrate.project import Project
-from tests.commanding import CONFIG, KAMAL_2, command, make_app, read_app
+from tests.commanding import CONFIG, FALSE, KAMAL_2, command, make_app, read_app
 
 LEGACY = KAMAL_2.replace("arch: amd64", "multiarch: false") + "traefik:\n  args:\n    accesslog: true\n"
 ONLY_KAMAL = Wanted(NEWEST, rules=(REFUSED, UNKNOWN))
@@ -59,11 +59,11 @@ def test_without_a_version_it_is_the_one_that_a_migration_would_pick(tmp_path: P
     assert " for Kamal 2.3 in config/deploy.yml" in done.out
 
 
-@pytest.mark.parametrize("wanted", ["0.15.1", "new", ""])
+@pytest.mark.parametrize("wanted", ["0.15.1", "new", "", "99.0", "3", "1.99", "0.17"])
 def test_a_version_that_cannot_be_checked_is_wrong_usage(tmp_path: Path, wanted: str) -> None:
     done = command("check", "--for", wanted, "-C", make_app(tmp_path, KAMAL_2))
     assert (done.code, done.out) == (2, "")
-    assert f"cannot check for `{wanted}`" in done.err
+    assert f"no Kamal `{wanted}`; say a version from 0.16.1 to {NEWEST.short}, the newest" in done.err
 
 
 def test_unusable_input_is_two(tmp_path: Path) -> None:
@@ -136,3 +136,22 @@ def test_a_newer_kamal_than_the_table_gives_notes(tmp_path: Path) -> None:
     done = command("check", "--for", "2.99", "-C", make_app(tmp_path, KAMAL_2 + "horizon: 1\n"))
     assert done.code == 0
     assert "config/deploy.yml:11:1  note[unknown-key] unknown key: horizon" in done.out
+
+
+@pytest.mark.parametrize(
+    ("text", "arguments", "hint"),
+    [
+        (LEGACY, [], "kamal-migrate --dry-run shows what it would rewrite"),
+        (LEGACY, ["--for", "2.3"], "kamal-migrate --to 2.3 --dry-run shows what it would rewrite"),
+        (FALSE, ["--for", "1.8"], "kamal-migrate --to 1.9 --dry-run shows what it would rewrite"),
+        (KAMAL_2 + "frobnicate: true\n", [], ""),
+        (KAMAL_2 + "proxy: {app_port: many}\n", [], ""),
+        (KAMAL_2 + "secrets_path: x\n", ["--for", "2.8"], ""),
+    ],
+)
+def test_a_migration_is_named_where_it_rewrites_something(
+    tmp_path: Path, text: str, arguments: list[str], hint: str
+) -> None:
+    done = command("check", "-C", make_app(tmp_path, text), *arguments)
+    _, _, closing = " ".join(done.out.split()).rpartition(f" in {CONFIG}")
+    assert closing == (f"; {hint}" if hint else "")

@@ -105,6 +105,7 @@ def words(text: str) -> list[tuple[int, str]]:
         ("docker run --network web ghcr.io/basecamp/kamal envify", "envify"),
         ("docker run ghcr.io/mrsked/mrsk:latest envify", "envify"),
         ('system("kamal", "env", "push")', "env push"),
+        ('system("kamal", "env", "push", exception: true)', "env push"),
         ("x=$(kamal -d $(cat destination) env push)", "env push"),
         ("kamal -d ${{ inputs.destination }} env push", "env push"),
         ("gem install kamal && kamal envify", "envify"),
@@ -112,6 +113,10 @@ def words(text: str) -> list[tuple[int, str]]:
         ("if kamal healthcheck perform; then", "healthcheck perform"),
         ("- run: kamal envify # as ever", "envify"),
         ("mrsk envify", "envify"),
+        ("- {run: kamal env push}", "env push"),
+        ("- { name: Deploy, run: kamal env push, if: always() }", "env push"),
+        ('- {"run": "kamal env push", "name": "Push"}', "env push"),
+        ("{ kamal envify; } 2>&1", "envify"),
     ],
 )
 def test_a_call_counts_however_it_is_made(text: str, expected: str) -> None:
@@ -126,6 +131,9 @@ def test_a_call_counts_however_it_is_made(text: str, expected: str) -> None:
         "don't # kamal envify",
         "echo 'kamal envify'",
         "  - name: kamal envify",
+        "  - {name: kamal envify, run: bin/push}",
+        '  - {"name": "kamal envify", "run": "bin/push"}',
+        "  - {run: bin/push, name: kamal envify}",
         '      - run: echo "kamal envify"',
         "gem install kamal",
         "bundle add kamal",

@@ -27,7 +27,7 @@ from kamal_migrate.kamal.loading import views
 from kamal_migrate.kamal.versions import NEWEST, Version
 from kamal_migrate.report.diagnosis import as_json, explanation, lines
 from kamal_migrate.report.lines import WIDTH
-from tests.commanding import command
+from tests.commanding import FALSE, HEAD, KAMAL_2, command, make_app
 from tests.support import FIXTURES
 
 FOLDER = FIXTURES / "diagnose"
@@ -273,6 +273,16 @@ def test_evidence_is_bounded_and_counted() -> None:
     assert [row.line for row in found.evidence] == [1, 2, 3, 4, 5]
 
 
+@pytest.mark.parametrize(
+    "again",
+    ["docker stderr: {}", "ERROR: {}", "docker stdout: > {}", "docker stderr: #8 {}", "> #12 0.312 {}"],
+)
+def test_what_is_said_again_at_the_end_is_counted(again: str) -> None:
+    said = "exec /bin/sh: exec format error"
+    (found,) = diagnose([f"#8 0.312 {said}\n{again.format(said)}\n".encode()]).found
+    assert ([row.line for row in found.evidence], found.more) == ([1], 1)
+
+
 def test_memory_is_constant() -> None:
     """Ten times the log, the same memory: counted, not timed."""
 
@@ -410,6 +420,22 @@ def test_a_config_that_cannot_be_read_is_said(tmp_path: Path) -> None:
     report = diagnosed(str(case / "log.txt"), case / "app")
     assert "config/deploy.yml:2:1" in report.note
     assert diagnosed(str(case / "log.txt"), tmp_path).note == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (KAMAL_2, ["built for linux/amd64"]),
+        (FALSE, ["`multiarch: false`: built for the machine that runs Kamal"]),
+        (HEAD + "builder: {local: {arch: arm64}}\n", ["built for linux/arm64"]),
+    ],
+)
+def test_an_app_that_pins_no_version_is_read_as_its_keys_say(
+    tmp_path: Path, text: str, said: list[str]
+) -> None:
+    (tmp_path / "log").write_text("exec /bin/sh: exec format error\n", encoding="utf-8")
+    report = diagnosed(str(tmp_path / "log"), make_app(tmp_path / "app", text))
+    assert [remark.text for rows in report.remarks for remark in rows] == said
 
 
 def test_json() -> None:

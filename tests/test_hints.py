@@ -48,6 +48,14 @@ def test_a_destination_option_is_explained(tmp_path: Path) -> None:
     assert "every destination is always included" in result.err
 
 
+@pytest.mark.parametrize("name", ["check", "hosts", "steps", "diagnose"])
+def test_so_it_is_for_every_command(tmp_path: Path, name: str) -> None:
+    app(tmp_path, {"config/deploy.yml": LEGACY})
+    result = command(name, "-C", tmp_path, "-d", "eu")
+    assert (result.code, result.out) == (2, "")
+    assert result.err == "there is no -d: every destination is always included\n"
+
+
 def test_a_finding_that_does_not_exist(tmp_path: Path) -> None:
     app(tmp_path, {"config/deploy.yml": LEGACY})
     result = command("-C", tmp_path, "--dry-run", "--select", "builder/mutliarch")

@@ -223,6 +223,20 @@ def test_pins_say_what_they_say() -> None:
     ]
 
 
+def test_pins_in_steps_that_are_one_line() -> None:
+    text = (
+        "- {run: gem install kamal}\n- {run: gem install kamal -v 2.1.0, name: Kamal}\n"
+        "- {run: gem install kamal -v ${{ env.V }}}\n- {run: gem install rails -v ${{ env.V }} kamal}\n"
+        "- {uses: docker://ghcr.io/basecamp/kamal:v1.9.0}\n"
+    )
+    found = [(pin.line, pin.said, str(pin.version)) for pin in version_pins(app({WORKFLOW: text}))]
+    assert found == [
+        (1, "gem install kamal", "None"),
+        (2, "gem install kamal -v 2.1.0", "2.1.0"),
+        (5, "ghcr.io/basecamp/kamal:v1.9.0", "1.9.0"),
+    ]
+
+
 def test_what_a_pin_has_to_say() -> None:
     files = {
         "Gemfile": 'gem "kamal"\n',

@@ -20,7 +20,7 @@ from kamal_migrate.kamal.versions import NEWEST, Version
 from kamal_migrate.project import InputError, Project
 from kamal_migrate.report.lines import WIDTH
 from kamal_migrate.settings import FILE, SettingsError, parse_settings
-from tests.commanding import FALSE, ONLY, command, make_app
+from tests.commanding import FALSE, KAMAL_2, ONLY, command, make_app
 from tests.support import FIXTURES
 
 if sys.version_info >= (3, 11):
@@ -105,12 +105,22 @@ def test_what_a_command_does_as_json() -> None:
     assert [row["pulls_app_image"] for row in deployed["hosts"]] == [False, True, True, False]
 
 
+def test_a_command_may_be_given_as_one_types_it() -> None:
+    assert as_json("-C", REDIS, "--command", " kamal  setup") == as_json("-C", REDIS, "--command", "setup")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["-r", "web"], "-r and -h choose for a command; add --command, such as --command deploy\n"),
-        (["--for", "0.15"], "--for: cannot tell for `0.15`; say a version from 0.16.1 on\n"),
-        (["--for", "new"], "--for: cannot tell for `new`; say a version from 0.16.1 on\n"),
+        *(
+            (
+                ["--for", version],
+                f"--for: there is no Kamal `{version}`; say a version from 0.16.1 to {NEWEST.short}, the"
+                " newest that is known here\n",
+            )
+            for version in ("0.15", "new", "99.0")
+        ),
         (["--command", "deploy", "-r", "x"], "config/deploy.yml: Kamal says: No --roles match for x\n"),
         (["--command", "deploy", "-h", "x,y"], "config/deploy.yml: Kamal says: No --hosts match for x,y\n"),
         (["--command", "traefik boot"], "--command: Kamal 2.3 has no command `traefik boot`\n"),
@@ -204,6 +214,39 @@ def test_sources_together(sources: list[str], expected: list[str]) -> None:
 HOSTS_FILE = "# all of them\n192.0.2.1: arm64\n"
 
 
+@pytest.mark.parametrize(
+    ("text", "files", "said"),
+    [
+        (KAMAL_2, {}, f"Kamal {NEWEST.short} (the newest)"),
+        (KAMAL_2, {FILE: 'to = "2.4"\n'}, f"Kamal 2.4 ({FILE})"),
+        (KAMAL_2, {"Gemfile.lock": "GEM\n  specs:\n    kamal (2.3.0)\n"}, "Kamal 2.3 (Gemfile.lock)"),
+        (FALSE, {}, "Kamal 1.9.3 (the newest for a config of Kamal 1)"),
+        (FALSE, {FILE: 'to = "2.4"\n'}, "Kamal 1.9.3 (the newest for a config of Kamal 1)"),
+        (FALSE + "minimum_version: 1.9.0\n", {}, "Kamal at least 1.9 (minimum_version in config/deploy.yml)"),
+        (FALSE, {"Gemfile.lock": "GEM\n  specs:\n    mrsk (0.15.1)\n"}, "MRSK 0.15.1 (Gemfile.lock)"),
+    ],
+)
+def test_it_is_about_the_kamal_in_use(tmp_path: Path, text: str, files: dict[str, str], said: str) -> None:
+    result = command("hosts", "-C", make_app(tmp_path, text, files))
+    first, _, _ = result.out.partition("\n  host ")
+    assert " ".join(first.split()).startswith(f"config/deploy.yml · {said} · ")
+
+
+def test_kamal_config_is_run_where_the_app_is(tmp_path: Path) -> None:
+    over = {"shop app/config/deploy.live.yml": "labels: {a: b}\n", "shop app/config/deploy.yml": KAMAL_2}
+    app = make_app(tmp_path, KAMAL_2, over)
+    shown = command("hosts", "-C", app, "-c", "config/deploy.yml", "-c", "shop app/config/deploy.yml").out
+    _, _, compare = shown.partition("Compare with\n")
+    inside = "  cd 'shop app' && kamal config"
+    assert compare.splitlines() == ["  kamal config", inside, f"{inside} -d live"]
+
+
+def test_the_word_on_kamal_config_is_for_hosts_of_accessories_alone(tmp_path: Path) -> None:
+    apart = "accessories: {db: {image: postgres, host: 192.0.2.2}}\n"
+    assert "is normal" not in command("hosts", "-C", make_app(tmp_path / "one", KAMAL_2)).out
+    assert "is normal" in command("hosts", "-C", make_app(tmp_path / "two", KAMAL_2 + apart)).out
+
+
 def test_an_inventory_is_evidence_for_the_builder(tmp_path: Path) -> None:
     app = make_app(tmp_path, FALSE, {"hosts.yml": HOSTS_FILE})
     assert "amd64: nothing says what the servers run" in command("-C", app, "--dry-run", *ONLY).out
@@ -258,12 +301,25 @@ def test_inventories_that_cannot_be_read(content: bytes, message: str, tmp_path:
         ("- 10.0.0.1\n", "i.yml:1:1: an inventory has a line for each host, such as `10.0.0.4: amd64`"),
         ("# a\n10.0.0.1: x86\n", "i.yml:2:1: a host runs amd64 or arm64"),
         ("a: [amd64]\n", "i.yml:1:1: a host runs amd64 or arm64"),
+        (
+            "10.*: amd64\n\nweb: arm64\n'10.*': aarch64\n",
+            "i.yml:4:1: `10.*` is arm64 here and amd64 in line 1; leave one of both lines",
+        ),
+        (
+            "{a: amd64, a: no}\n",
+            "i.yml:1:12: `a` is something else here and amd64 in line 1; leave one of both lines",
+        ),
     ],
 )
 def test_what_is_no_inventory(text: str, place: str) -> None:
     with pytest.raises(InputError) as error:
         parse_inventory(text, "i.yml")
     assert str(error.value) == place
+
+
+def test_the_same_may_be_said_twice() -> None:
+    rows = parse_inventory("a: amd64\nb: arm64\na: x86_64\n", "i.yml")
+    assert {name: evidence.value for name, evidence in rows} == {"a": "amd64", "b": "arm64"}
 
 
 @pytest.mark.parametrize(

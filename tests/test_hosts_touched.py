@@ -167,7 +167,7 @@ def test_hosts_count_for_an_accessory(version: str, hosts: str, expected: set[st
         ("2.12.0", "details", ALL),
         ("1.9.3", "traefik reboot", APP),
         ("2.12.0", "prune all", ALL),
-        ("2.12.0", "kamal app boot", ALL),
+        ("2.12.0", "app boot", ALL),
     ],
 )
 def test_all_that_a_command_reaches(version: str, command: str, hosts: set[str]) -> None:
@@ -235,6 +235,7 @@ def test_a_role_is_booted_only_where_it_is_chosen() -> None:
         ("2.12", "accessory boot nope", r"No accessory by the name of 'nope' \(options: db\)"),
         ("2.12", "deploy now", "`now` does not belong to `deploy`; say roles with -r and hosts with -h"),
         ("2.12", "destroy", "there is no command `destroy` here; there are setup, deploy, "),
+        ("1.9.3", "destroy", "(?!.*(?:proxy|upgrade))(?=.*, traefik boot, )there is no command `destroy`"),
         ("2.12", "kamal", "there is no command `kamal` here; there are setup, deploy, "),
     ],
 )

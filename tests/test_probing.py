@@ -399,8 +399,9 @@ def test_a_key_that_is_not_let_in(sshd: Server, tmp_path: Path) -> None:
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", other], check=True)
     config = tmp_path / "config_of_ssh"
     config.write_text(f"UserKnownHostsFile {sshd.folder}/known_hosts\n")
-    text = f"service: shop\nimage: a/b\nservers: [127.0.0.1]\nssh: {{user: {getpass.getuser()}, "
-    text += f"port: {sshd.port}, config: {config}, keys: [{other}], keys_only: true}}\n"
+    text = "service: shop\nimage: a/b\nservers: [127.0.0.1]\nbuilder: {arch: amd64}\n"
+    text += f"ssh: {{user: {getpass.getuser()}, port: {sshd.port}, config: {config}, "
+    text += f"keys: [{other}], keys_only: true}}\n"
     result = run("hosts", "-C", make_app(tmp_path / "app", text), "--probe")
     assert f"127.0.0.1: no key of yours is let in as {getpass.getuser()}\n" in result.out
 

@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, Annotated
 
 import typer
 
-from kamal_migrate.commands.options import Color, Configs, Folder, Form, Printer
+from kamal_migrate.commands.options import Color, Configs, Destination, Folder, Form, Printer, refuse
 from kamal_migrate.project import InputError, Project
 from kamal_migrate.request import UsageError
 from kamal_migrate.settings import choice
@@ -35,12 +35,14 @@ def command(printer: Callable[[str], Printer], verbatim: Callable[[str], None]) 
         ] = None,
         folder: Folder = ".",
         configs: Configs = None,
+        destination: Destination = None,
         form: Form = "text",
         color: Color = "auto",
     ) -> None:
         """Why a run of Kamal failed, by its output; exits 1 if unknown."""
         from kamal_migrate.report.diagnosis import as_json, lines
 
+        refuse(destination)
         wanted, output = choice("--format", form, FORMS), printer(color)
         report = diagnosed(log, Path(folder), tuple(configs or ()))
         if wanted == "json":

@@ -10,7 +10,8 @@ from typing import NamedTuple
 from kamal_migrate.disk import read
 from kamal_migrate.inventories import WRITE, inventory_of, keep
 from kamal_migrate.kamal.app import App, apps
-from kamal_migrate.kamal.evidence import pinned
+from kamal_migrate.kamal.dating import KAMAL_2, dated, newest_for
+from kamal_migrate.kamal.evidence import Pin
 from kamal_migrate.kamal.hosting import Hosting, Run, deployed, hostings
 from kamal_migrate.kamal.hosts import hosts
 from kamal_migrate.kamal.inventory import Inventory
@@ -21,9 +22,9 @@ from kamal_migrate.kamal.versions import Version
 from kamal_migrate.masking import mask
 from kamal_migrate.probing import Answer, NoSsh, Target, found_ssh, probe, shown
 from kamal_migrate.project import Config, Project
-from kamal_migrate.report.hosts import Hosts, announced, said_version
+from kamal_migrate.report.hosts import Hosts, announced
 from kamal_migrate.report.terminal import printable
-from kamal_migrate.request import Request, UsageError, options_of
+from kamal_migrate.request import Request, UsageError, came_from, options_of
 from kamal_migrate.settings import Settings, find_settings
 
 
@@ -38,12 +39,16 @@ class Asked(NamedTuple):
 
 
 class Subject(NamedTuple):
-    """A config, the version that is looked at, and who says so."""
+    """A config, and the Kamal that is looked at."""
 
     app: App
     config: Config
-    version: Version
-    source: str
+    kamal: Pin
+
+    @property
+    def version(self) -> Version:
+        """Its version."""
+        return self.kamal.version
 
 
 def found_hosts(asked: Asked) -> Hosts:
@@ -62,7 +67,7 @@ def found_hosts(asked: Asked) -> Hosts:
     found = [(subject, one) for subject in subjects for one in _hostings(subject, inventory, asked.run)]
     return Hosts(
         tuple(one for _, one in found),
-        tuple(said_version(subject.version, subject.source) for subject, _ in found),
+        tuple(came_from(request, subject.kamal) for subject, _ in found),
         asked.run,
         tuple((one.host, one.why_not) for one in answers if one.why_not),
     )
@@ -77,17 +82,26 @@ def _keep(file: Path, found: dict[str, str]) -> None:
 
 
 def _subjects(project: Project, request: Request, settings: Settings) -> Iterator[Subject]:
-    """Each config with the Kamal in use: the one asked for, else pinned, else the one a migration picks."""
+    """Each config with the Kamal that is asked for, else the one in use."""
     for app in apps(project):
         for config in app.configs:
-            pin = pinned(project, config.base)
-            if request.to:
-                yield Subject(app, config, request.to, "--for")
-            elif pin:
-                yield Subject(app, config, pin.version, pin.source)
-            else:
-                target = options_of(request, settings, None).to
-                yield Subject(app, config, target, settings.file if settings.to else "the newest")
+            asked = Pin(request.to, "--for") if request.to else None
+            yield Subject(app, config, asked or _in_use(app, config, request, settings))
+
+
+def _in_use(app: App, config: Config, request: Request, settings: Settings) -> Pin:
+    """The Kamal that a file names or that keys tell, else the newest that takes such a config.
+
+    For Kamal 2 that is the one that a migration picks.
+    """
+    told = dated(app.project, config)
+    if told:
+        return told
+    target = options_of(request, settings, None).to
+    newest = newest_for((view for view in app.views if view.config == config), target)
+    if newest < KAMAL_2:
+        return Pin(newest, "the newest for a config of Kamal 1")
+    return Pin(newest, settings.file if settings.to else "the newest")
 
 
 def _hostings(subject: Subject, inventory: Inventory, run: Run) -> list[Hosting]:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from kamal_migrate.report.lines import Line
+from kamal_migrate.request import UsageError
 
 Printer = Callable[[Iterable[Line]], None]
 
@@ -31,3 +32,11 @@ Inventory = Annotated[
 ]
 Form = Annotated[str, word("--format", "FORM", "text, or json with secrets masked.")]
 Color = Annotated[str, word("--color", "WHEN", "auto, always or never.")]
+# Kamal's own -d, which people type; it is taken to be told that it is not needed.
+Destination = Annotated[str | None, typer.Option("-d", "--destination", hidden=True)]
+
+
+def refuse(destination: str | None) -> None:
+    """Raise `UsageError` for a destination: all are looked at."""
+    if destination is not None:
+        raise UsageError("there is no -d: every destination is always included")

@@ -8,10 +8,9 @@ from typing import Annotated
 import typer
 
 from kamal_migrate.commands.options import word
+from kamal_migrate.commands.versions import OLDEST
 from kamal_migrate.kamal.versions import NEWEST, Version, parse
 from kamal_migrate.request import UsageError
-
-OLDEST = Version(0, 16, 1)
 
 
 def command(verbatim: Callable[[str], None]) -> Callable[..., None]:

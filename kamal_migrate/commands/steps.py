@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
-from kamal_migrate.commands.options import Color, Configs, Folder, Printer, word
+from kamal_migrate.commands.options import Color, Configs, Destination, Folder, Printer, refuse, word
 from kamal_migrate.kamal.steps import Runbook
 from kamal_migrate.kamal.versions import Version, parse
 from kamal_migrate.request import Request, UsageError, options_of
@@ -21,6 +21,7 @@ def command(printer: Callable[[str], Printer], verbatim: Callable[[str], None]) 
     def steps(
         folder: Folder = ".",
         configs: Configs = None,
+        destination: Destination = None,
         to: Annotated[str | None, word("--to", "VERSION", "The Kamal to go to: 1.9, or a 2.x.")] = None,
         source: Annotated[str | None, word("--from", "VERSION", "The Kamal that deploys it now.")] = None,
         form: Annotated[str, word("--format", "FORM", "text, json or markdown.")] = "text",
@@ -29,6 +30,7 @@ def command(printer: Callable[[str], Printer], verbatim: Callable[[str], None]) 
         """What to do on the servers, in order, as commands of this app."""
         from kamal_migrate.report.steps import as_json, markdown, text
 
+        refuse(destination)
         wanted, output = choice("--format", form, FORMS), printer(color)
         found = runbooks_of(
             Request(Path(folder), tuple(configs or ()), to=_target(to), source=_source(source))

@@ -73,7 +73,7 @@ class Found:
 
 def _said_by(text: str) -> str:
     """A line without what sshkit says it is, for it repeats at the end what was said before."""
-    return re.sub(r"\A(?:docker std(?:err|out): |ERROR: |> |#\\d+ )+", "", text)
+    return re.sub(r"\A(?:docker std(?:err|out): |ERROR: |> |#\d+ (?:\d+\.\d+ )?)+", "", text)
 
 
 class Diagnosis(NamedTuple):

@@ -9,6 +9,7 @@ from kamal_migrate.diagnosing.scanning import Evidence
 from kamal_migrate.engine import Location
 from kamal_migrate.engine.planned import located
 from kamal_migrate.kamal.app import App, apps
+from kamal_migrate.kamal.dating import newest_for
 from kamal_migrate.kamal.evidence import Pin, pinned
 from kamal_migrate.kamal.loading import View
 from kamal_migrate.kamal.validation import never_alone
@@ -33,8 +34,8 @@ class Subject(NamedTuple):
 
     @property
     def version(self) -> Version:
-        """The Kamal that the log is taken to be of."""
-        return self.pin.version if self.pin else NEWEST
+        """The Kamal that the log is taken to be of: the pinned one, else the newest that takes the config."""
+        return self.pin.version if self.pin else newest_for(self.app.views, NEWEST)
 
     @property
     def kamal(self) -> str:

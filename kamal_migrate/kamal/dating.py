@@ -7,7 +7,7 @@ did not know.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -89,6 +89,11 @@ def speaks_kamal_2(view: View, source: Version | None = None) -> bool:
     return has_keys_of_2(view) and not any(_has(view.data, path) for path in _ONLY_1)
 
 
+def newest_for(seen: Iterable[View], target: Version) -> Version:
+    """The newest Kamal that takes a config, by its views: ``target`` for one of Kamal 2."""
+    return max((read_by(view, None, target) for view in seen), default=target)
+
+
 def keys_of_2(view: View) -> list[str]:
     """The keys of a config that only Kamal 2 knows, such as ``builder.arch``."""
     return [".".join(path) for path in _ONLY_2 if _has(view.data, path)]
@@ -102,8 +107,9 @@ def has_keys_of_2(view: View) -> bool:
 def _has(data: Data, path: tuple[str, ...]) -> bool:
     if not path:
         return True
-    names = [typed.name(key) for key, _ in data.value] if data.kind == "map" else []
-    found = (typed.get(data, (name,)) for name in names if path[0] in ("*", name))
+    every = path[0] == "*" and data.kind == "map"
+    names = [typed.name(key) for key, _ in data.value] if every else path[:1]
+    found = (typed.get(data, (name,)) for name in names)
     return any(value is not None and _has(value, path[1:]) for value in found)
 
 

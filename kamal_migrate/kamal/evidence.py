@@ -10,9 +10,11 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from kamal_migrate.kamal.dockerfile import exposed_ports, final_stage
+from kamal_migrate.kamal.jobs import jobs
 from kamal_migrate.kamal.loading import Opaque, View
 from kamal_migrate.kamal.versions import Version, parse
-from kamal_migrate.project import InputError, Project, document, is_ci
+from kamal_migrate.project import Project, is_ci
 from kamal_migrate.text import position
 
 BOTH = ("amd64", "arm64")
@@ -127,7 +129,7 @@ def _build_file(view: View) -> tuple[str, str, str | None] | None:
 
 def _dockerfile(view: View) -> Iterator[Evidence]:
     path, text, target = _build_file(view) or ("", "", None)
-    stage = _final_stage(text, target)
+    stage = final_stage(text, target)
     arch = _platform(stage.platform) if stage else None
     if stage and arch:
         yield Evidence(arch, f"FROM --platform={stage.platform}, {path}:{stage.line}")
@@ -140,7 +142,7 @@ def exposed(view: View) -> Evidence | None:
     Dockerfile in use says nothing, or only what its base image or a variable may hold.
     """
     path, text, target = _build_file(view) or ("", "", None)
-    ports = _exposed(text, target)
+    ports = exposed_ports(text, target)
     if not ports:
         return None
     lowest = min(ports)
@@ -148,54 +150,6 @@ def exposed(view: View) -> Evidence | None:
         return Evidence(str(lowest), f"{path}:{ports[lowest]}")
     several = f"Traefik took the lowest of {', '.join(map(str, sorted(ports)))}"
     return Evidence(str(lowest), f"{several}, {path}:{ports[lowest]}", assumed=True)
-
-
-_EXPOSE = re.compile(r"\s*EXPOSE\s+(.*)", re.IGNORECASE)
-_SET = re.compile(r"\s*(?:ENV|ARG)\s+(\w+)(?:=|\s+)[\"']?(\w+)", re.IGNORECASE)
-_USED = re.compile(r"\$\{?(\w+)(?::-(\w+)\})?\}?")
-
-
-def _exposed(dockerfile: str, target: str | None) -> dict[int, int]:
-    """The TCP ports that the final stage exposes, with those of the stages it is built on: port and line."""
-    stages: dict[str, dict[int, int]] = {}
-    ports: dict[int, int] = {}
-    values: dict[str, str] = {}
-    for number, line in enumerate(dockerfile.split("\n"), 1):
-        if begins := _FROM.match(line):
-            _, image, name = begins.groups()
-            ports = dict(stages.get(image.lower(), {}))
-            stages[(name or "").lower()] = ports
-        elif sets := _SET.match(line):
-            values[sets[1]] = sets[2]
-        elif exposes := _EXPOSE.match(line):
-            said = _USED.sub(lambda used: values.get(used[1]) or used[2] or "", exposes[1].split("#")[0])
-            found = (re.fullmatch(r"(\d+)(?:/tcp)?", word, re.IGNORECASE) for word in said.split())
-            ports.update({int(port[1]): number for port in found if port})
-    return stages.get(target.lower(), ports) if target else ports
-
-
-class _Stage(NamedTuple):
-    """A stage of a Dockerfile: the line that says its platform, and the platform or nothing."""
-
-    line: int
-    platform: str
-
-
-_FROM = re.compile(r"\s*FROM\s+(?:--platform=(\S+)\s+)?(\S+)(?:\s+AS\s+(\S+))?", re.IGNORECASE)
-
-
-def _final_stage(dockerfile: str, target: str | None) -> _Stage | None:
-    """The stage that becomes the image; one that is built on another stage has that one's platform."""
-    stages: dict[str, _Stage] = {}
-    last: _Stage | None = None
-    for number, line in enumerate(dockerfile.split("\n"), 1):
-        match = _FROM.match(line)
-        if match:
-            platform, image, name = match.groups()
-            last = stages.get(image.lower()) if platform is None else None
-            last = last or _Stage(number, (platform or "").strip("\"'"))
-            stages[(name or "").lower()] = last
-    return stages.get(target.lower()) if target else last
 
 
 _RUNS_KAMAL = re.compile(
@@ -208,30 +162,10 @@ def _runners(view: View) -> Iterator[Evidence]:
     for path, text in view.project.files.items():
         if not path.startswith(".github/workflows/") or not _SHORT.search(text):
             continue
-        jobs = _jobs(path, text)
-        for name, job in jobs.items():
-            arch = _runner(job.get("runs-on")) if isinstance(job, dict) and _runs_kamal(job) else None
+        for job in jobs(path, text):
+            arch = _runner(job.runner) if any(map(_RUNS_KAMAL.search, job.scripts)) else None
             if arch:
-                yield Evidence(arch, f"the runner of job {name}, {path}")
-
-
-def _jobs(path: str, text: str) -> dict[str, object]:
-    from kamal_migrate.kamal.loading import plain
-
-    try:
-        workflow = plain(document(path, text).docs[0].effective)
-    except InputError:
-        return {}
-    jobs = workflow.get("jobs") if isinstance(workflow, dict) else None
-    return jobs if isinstance(jobs, dict) else {}
-
-
-def _runs_kamal(job: dict[str, object]) -> bool:
-    steps = job.get("steps")
-    commands = (
-        [step.get("run") for step in steps if isinstance(step, dict)] if isinstance(steps, list) else []
-    )
-    return any(isinstance(command, str) and _RUNS_KAMAL.search(command) for command in commands)
+                yield Evidence(arch, f"the runner of job {job.name}, {path}")
 
 
 def _runner(label: object) -> str | None:

@@ -98,7 +98,7 @@ _LOADS = re.compile(r"(?:\bsource|(?:^|[\s;&])\.)\s+\S*\.env\b|\bDotenv\b|\bdote
 def _read(text: str, names: set[str]) -> dict[str, int]:
     """The first line on which a script reads each of these names; none if it provides for itself."""
     found: dict[str, int] = {}
-    script = list(script_lines(text))
+    script = script_lines(text)
     if any(_LOADS.search(line.text) for line in script):
         return found
     for name in names:

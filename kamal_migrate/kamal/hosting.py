@@ -11,7 +11,7 @@ from kamal_migrate.kamal.evidence import Evidence
 from kamal_migrate.kamal.hosts import Host, hosts, pulls
 from kamal_migrate.kamal.inventory import Inventory
 from kamal_migrate.kamal.loading import View
-from kamal_migrate.kamal.platforms import known_build, platforms
+from kamal_migrate.kamal.platforms import built_for
 from kamal_migrate.kamal.reach import Chosen, reach
 from kamal_migrate.kamal.touching import PULL, touches
 from kamal_migrate.kamal.validation import never_alone
@@ -105,8 +105,7 @@ def deployed(app: App, config: Config, version: Version) -> list[list[View]]:
 
 
 def _hosting(app: App, view: View, version: Version, inventory: Inventory, run: Run) -> Hosting:
-    known, steps, plan = inventory.of_view(view), _steps(view, version, run), known_build(view, version)
-    built = platforms(plan) if plan else None
+    known, steps, built = inventory.of_view(view), _steps(view, version, run), built_for(view, version)
     pulling = {host for step in steps if step.words == PULL.words for host in step.on}
     rows = []
     for host in hosts(view, version):

@@ -37,7 +37,8 @@ class VersionPin(NamedTuple):
 _GEM = re.compile(r"\s*gem[ (]+[\"'](kamal|mrsk)[\"'](?P<more>[^#]*)")
 _REQUIRED = re.compile(r"[\"']\s*(?:~>|>=|=|<=|<)?\s*v?(\d[\d.]*)")
 _LOCKED = re.compile(r"    (kamal|mrsk) \((\d[\d.]*)\)")
-_INSTALL = re.compile(r"\bgem install\s[^;&|]*")
+# In a step that is one line, in braces, the next key or the brace ends it.
+_INSTALL = re.compile(r"\bgem install\s(?:\$\{[^}]*\}+|,(?!\s*[\w-]+:\s)|[^;&|},])*")
 _GEM_NAME = re.compile(r"(?<!\S)[\"']?(kamal|mrsk)(?::v?(\d[\d.]*))?[\"']?(?!\S)")
 _FLAG = re.compile(r"(?<!\S)(?:-v|--version)\b")
 _VERSION = re.compile(r"(?:-v|--version)[ =]?\s*[\"']?(?:~>|=)?\s*(\d[\d.]*)")

@@ -38,6 +38,12 @@ def platforms(plan: BuildPlan) -> frozenset[str] | None:
     return None if None in named else frozenset(arch for arch in named if arch)
 
 
+def built_for(view: View, version: Version) -> frozenset[str] | None:
+    """The `platforms` that the image of a view is built for; None where nobody can tell."""
+    plan = known_build(view, version)
+    return platforms(plan) if plan else None
+
+
 def _architecture(arch: str) -> str | None:
     """``amd64`` for ``x86_64``; a variant counts with the 64-bit ones only: ``arm64/v8``, not ``arm/v7``."""
     name = arch.split("/")[0]

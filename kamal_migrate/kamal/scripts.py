@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 from kamal_migrate.kamal.commands import VALUED
@@ -49,8 +50,13 @@ _QUOTED = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'[^']*'|(?<!\S)#.*")
 _FOLDED = re.compile(r"(\s*(?:- +)*)(?:[\w-]+:|-)\s+>[-+\d]*\s*$")
 
 
-def script_lines(text: str) -> Iterator[ScriptLine]:
+@lru_cache(maxsize=32)
+def script_lines(text: str) -> tuple[ScriptLine, ...]:
     """The lines of a script or of a YAML file, without comments; those that go on are one."""
+    return tuple(_lines(text))
+
+
+def _lines(text: str) -> Iterator[ScriptLine]:
     number, pieces, fold = 0, list[str](), -1
     for index, raw in enumerate(text.split("\n"), 1):
         line = _without_comment(raw.removesuffix("\r"))
@@ -96,9 +102,10 @@ _UNKNOWN = re.compile(r"\$\{\{.*?\}\}|\$\([^()]*\)|\$\{[^}]*\}|#\{[^}]*\}|<%.*?%
 _PROGRAM = re.compile(
     rf"(?<![\w/.@$:{{~-])(?:[\w.~/${{}}-]*\bbin/|\./)?(?:kamal|mrsk)(?![\w/.:@=-])|{IMAGE}(?:[:@][\w.@:-]+)?"
 )
-_WORD = re.compile(r"(?P<end>[;|&()`<>]+)|[^\s\"',;|&()`<>\[\]]+")
+_WORD = re.compile(r"(?P<end>[;|&()`<>}]+|,\s*[\"']?[\w-]+[\"']?:(?=\s))|[^\s\"',;|&()`<>\[\]}]+")
 # What is no call: the name of a step, what is printed, and what other programs are told.
-_NAMED = re.compile(r"\s*(?:- +)?(?:name|title|description|summary|label|message|environment):\s")
+_LABEL = r"[\"']?(?:name|title|description|summary|label|message|environment)[\"']?:\s"
+_NAMED = re.compile(rf"^\s*(?:- +)?{_LABEL}|[{{,]\s*{_LABEL}[^,}}]*$")
 _SPOKEN = re.compile(
     r"(?:^|[;&|({]|\b(?:then|do|else)\b|\w:|-)\s*(?:echo|printf|puts|warn|say|logger)\b[^;&|(`]*$"
 )
@@ -110,11 +117,11 @@ _TOLD = re.compile(
 
 
 def kamal_calls(line: ScriptLine) -> Iterator[Call]:
-    """The calls of Kamal on a line."""
-    if _NAMED.match(line.text):
-        return
+    """The calls of Kamal on a line; a step of CI may be one, in braces."""
     for match in _PROGRAM.finditer(line.text):
         before = line.text[: match.start()]
+        if _NAMED.search(before):
+            continue
         if not _SPOKEN.search(before) and not _TOLD.search(re.split(r"[;&|(`]", before)[-1]):
             after = _UNKNOWN.sub(lambda unknown: "X" * len(unknown[0]), line.text[match.end() :])
             words, flags = _arguments(after)

@@ -167,14 +167,20 @@ def _acts(name: str, version: Version) -> Iterator[Act]:
 def _parsed(reach: Reach, command: str) -> tuple[str, tuple[str, ...]]:
     """The name of a command, and the accessories that it works on."""
     said = command.split()
-    said = said[1:] if said[:1] == ["kamal"] else said
     name = next((name for name in (" ".join(said[:2]), " ".join(said[:1])) if name in COMMANDS), None)
     if name is None:
-        raise NoCommand(f"there is no command `{command}` here; there are {', '.join(COMMANDS)}")
-    rest, own = said[len(name.split()) :], COMMANDS[name]
-    if not own.since <= reach.version < own.until or (name, reach.version) in LACKING:
+        known = (name for name in COMMANDS if _has(reach.version, name))
+        raise NoCommand(f"there is no command `{command}` here; there are {', '.join(known)}")
+    rest = said[len(name.split()) :]
+    if not _has(reach.version, name):
         raise NoCommand(f"Kamal {reach.version.short} has no command `{name}`")
     return name, _accessories(reach, name, rest)
+
+
+def _has(version: Version, name: str) -> bool:
+    """Whether a version has a command."""
+    own = COMMANDS[name]
+    return own.since <= version < own.until and (name, version) not in LACKING
 
 
 def _accessories(reach: Reach, name: str, rest: list[str]) -> tuple[str, ...]:

@@ -5,26 +5,27 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from kamal_migrate.checking import REFUSED, Checked, Problem
-from kamal_migrate.kamal.versions import Version
+from kamal_migrate.checking import Checked, Problem
 from kamal_migrate.masking import mask
 from kamal_migrate.project import Config
 from kamal_migrate.report.terminal import Line, printable, wrapped
 from kamal_migrate.rules import Severity
 
 SCHEMA_VERSION = 2
-KAMAL_2 = Version(2)
 _STYLES = {Severity.ERROR: "", Severity.WARNING: "", Severity.NOTE: "dim"}
 
 
-def lines(checked: Checked) -> Iterator[Line]:
-    """Every problem with its place, and how many there are; one calm line where there is none."""
+def lines(checked: Checked, rewriting: str = "") -> Iterator[Line]:
+    """Every problem with its place, and how many there are; one calm line where there is none.
+
+    ``rewriting`` is a command that shows what of it is rewritten, empty where nothing is.
+    """
     for problem in checked.problems:
         style = _STYLES[problem.severity]
         yield from wrapped(_problem(problem), 0, style, hang=2)
         for way in problem.ways:
             yield from wrapped(f"- {mask(way)}", 4, style, hang=2)
-    yield from wrapped(_closing(checked), 0, "head", hang=2)
+    yield from wrapped(_closing(checked, rewriting), 0, "head", hang=2)
 
 
 def _problem(problem: Problem) -> str:
@@ -35,15 +36,13 @@ def _problem(problem: Problem) -> str:
     return f"{place.path}:{place.line}:{place.column}  {said} {mask(problem.message)}{seen}"
 
 
-def _closing(checked: Checked) -> str:
+def _closing(checked: Checked, rewriting: str) -> str:
     where, version = "; ".join(map(_named, checked.configs)), checked.version.short
     if not checked.problems:
         return f"{where}: nothing wrong for Kamal {version}"
     counts = [(severity, len(_of(checked, severity))) for severity in Severity]
     told = [f"{count} {severity.value}{'s' if count > 1 else ''}" for severity, count in counts if count]
-    fixed = any(problem.fixed_by or problem.rule == REFUSED for problem in checked.problems)
-    to = " --to 1.9" if checked.version < KAMAL_2 else ""
-    more = f"; kamal-migrate{to} --dry-run shows what it would rewrite" if fixed else ""
+    more = f"; {rewriting} shows what it would rewrite" if rewriting else ""
     return f"{', '.join(told)} for Kamal {version} in {where}{more}"
 
 

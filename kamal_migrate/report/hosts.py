@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import zip_longest
 from typing import NamedTuple
 
+from kamal_migrate.kamal.evidence import root_of
 from kamal_migrate.kamal.hosting import Hosting, Row, Run
 from kamal_migrate.kamal.inventory import together
 from kamal_migrate.kamal.touching import PULL
-from kamal_migrate.kamal.versions import Version
 from kamal_migrate.masking import mask
 from kamal_migrate.report.lines import WIDTH, Line, folded, listed, printable, wrapped
 
 SCHEMA_VERSION = 1
 NARROWEST = 9
 NORMAL = "That `kamal config` lists the hosts of accessories among its `:hosts:` is normal from Kamal 1.5 on."
-UNKNOWN = "What they run is known with --inventory FILE, or with --probe, which asks them over ssh."
+UNKNOWN = (
+    "The architecture of some hosts is not known: say it with --inventory FILE, or ask them over ssh with"
+    " --probe."
+)
 
 
 class Hosts(NamedTuple):
@@ -178,9 +182,16 @@ def _closing(found: Hosts) -> Iterator[Line]:
     if unknown and not found.silent:
         yield from wrapped(UNKNOWN, 0, "dim", hang=2)
     yield Line("Compare with")
-    for arguments in dict.fromkeys(hosting.arguments for hosting in found.hostings):
-        yield Line(printable(f"  kamal config{arguments}"), "hunk")
-    yield from wrapped(NORMAL, 0, "dim", hang=2)
+    for command in dict.fromkeys(map(_compared, found.hostings)):
+        yield Line(printable(f"  {command}"), "hunk")
+    if any(row.host.is_apart for hosting in found.hostings for row in hosting.rows):
+        yield from wrapped(NORMAL, 0, "dim", hang=2)
+
+
+def _compared(hosting: Hosting) -> str:
+    """The command that prints what Kamal itself makes of a config, from the folder that was looked at."""
+    root = root_of(hosting.config)
+    return f"{f'cd {shlex.quote(root)} && ' if root else ''}kamal config{hosting.arguments}"
 
 
 def as_json(found: Hosts) -> str:
@@ -209,7 +220,7 @@ def deployed(hosting: Hosting) -> dict[str, object]:
             {"does": step.words, "on": [*map(_name, step.on)], "left_out": [*map(_name, step.left_out)]}
             for step in hosting.steps
         ],
-        "compare_with": f"kamal config{hosting.arguments}",
+        "compare_with": _compared(hosting),
     }
 
 
@@ -232,8 +243,3 @@ def announced(questions: Iterable[tuple[str, Sequence[str]]]) -> Iterator[Line]:
     """What is about to be run for `--probe`: how the config leads to which hosts."""
     for how, hosts in questions:
         yield from wrapped(f"asking {listed(list(map(_name, hosts)))}: {mask(how)}", 0, "dim", hang=2)
-
-
-def said_version(version: Version, source: str) -> str:
-    """A version and who says so."""
-    return f"{'MRSK' if version < Version(0, 16) else 'Kamal'} {version.short} ({source})"

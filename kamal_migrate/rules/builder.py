@@ -9,6 +9,7 @@ from kamal_migrate.kamal.app import App
 from kamal_migrate.kamal.builds import BOTH, ECR_OPTIONS, HERE, BuildPlan, cache_for, is_ecr
 from kamal_migrate.kamal.hooks import workflows
 from kamal_migrate.kamal.hosts import pulls
+from kamal_migrate.kamal.jobs import jobs
 from kamal_migrate.kamal.loading import View
 from kamal_migrate.kamal.platforms import known_build, platforms
 from kamal_migrate.kamal.scripts import called
@@ -18,6 +19,7 @@ from kamal_migrate.rules.rule import Remark, Severity, Subject, rule
 KAMAL_2 = Version(2)
 FOR_KAMAL_1 = "kamal-migrate --select builder --to 1.9"
 LOCAL_ARCH_COUNTS, CACHES = Version(1, 4), Version(0, 14)
+SETUP_BUILDX = "docker/setup-buildx-action"
 BUILDER, MULTIARCH, ARCH = ("builder",), ("builder", "multiarch"), ("builder", "arch")
 REMOTE, DRIVER, CACHE = ("builder", "remote"), ("builder", "driver"), ("builder", "cache")
 
@@ -60,17 +62,18 @@ def multiarch_false(subject: Subject) -> Iterator[Remark]:
             yield Remark(message, view, MULTIARCH, ways=ways)
 
 
-_ACTION = re.compile(r"^\s*(?:- +)?uses:\s*[\"']?docker/setup-buildx-action\b", re.MULTILINE)
-_NOT_SELECTED = re.compile(r"^\s*(?:driver:\s*[\"']?docker[\"']?|use:\s*[\"']?false[\"']?)\s*$", re.MULTILINE)
-
-
 def _selecting(app: App) -> str:
     """The file in which CI runs Kamal after it selects a docker-container builder; empty where none does."""
     for path in workflows(app):
-        text = app.text(path)
-        if _ACTION.search(text) and not _NOT_SELECTED.search(text) and any(called(text)):
-            return path
+        for job in jobs(path, app.text(path)):
+            if any(map(_selects, job.uses(SETUP_BUILDX))) and any(any(called(run)) for run in job.scripts):
+                return path
     return ""
+
+
+def _selects(told: dict[str, object]) -> bool:
+    """Whether docker/setup-buildx-action makes a docker-container builder and selects it."""
+    return told.get("driver") != "docker" and str(told.get("use")).lower() != "false"
 
 
 @rule("arch-not-said", Severity.NOTE)
@@ -130,20 +133,20 @@ def docker_driver(subject: Subject) -> Iterator[Remark]:
     for view, plan in _builds(subject):
         if subject.version < KAMAL_2 or plan.driver != "docker":
             continue
-        away = "take `driver: docker` away"
-        wanted = [
-            *(["several platforms"] if len(plan.arches) > 1 else []),
-            *(["a cache"] if plan.cache else []),
-        ]
+        away, wanted = "take `driver: docker` away", _beyond(plan)
         if wanted:
-            message = (
-                f"{' and '.join(wanted)} with `driver: docker`: only with Docker's containerd image store"
-            )
+            message = f"{wanted} with `driver: docker`: only with Docker's containerd image store"
             store = 'or `"features": {"containerd-snapshotter": true}` in the daemon.json of Docker'
             yield Remark(message, view, DRIVER, ways=(away, store))
         if view.has(*REMOTE):
             message = "with `driver: docker` nothing is built on `remote`"
             yield Remark(message, view, DRIVER, ways=(away, "take `remote` away"))
+
+
+def _beyond(plan: BuildPlan) -> str:
+    """What a build asks for that the driver docker cannot do by itself."""
+    asked = (("several platforms", len(plan.arches) > 1), ("a cache", plan.cache))
+    return " and ".join(name for name, wanted in asked if wanted)
 
 
 @rule("needless-platform", Severity.NOTE)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from kamal_migrate.kamal.hosts import Host, is_forgotten, pulls
 from kamal_migrate.kamal.loading import View
-from kamal_migrate.kamal.platforms import known_build, platforms
+from kamal_migrate.kamal.platforms import built_for
 from kamal_migrate.kamal.served import served
 from kamal_migrate.kamal.versions import Version
 from kamal_migrate.rules.rule import Remark, Severity, Subject, rule
@@ -83,16 +83,16 @@ def host_architecture(subject: Subject) -> Iterator[Remark]:
     of one kind as a service of their own.
     """
     for view in subject.views:
-        plan = known_build(view, subject.version)
-        built = platforms(plan) if plan else None
+        built = built_for(view, subject.version)
         groups = [group for group in _groups(subject, view) if not group.hosts[0].is_apart and group.runs]
         # What a machine builds for itself fits the hosts of one architecture, whichever that is.
         fits = built or {group.runs for group in groups[:1]}
         for group in groups if built is not None else ():
             if group.runs not in fits:
-                message = f"{group.names} ({group.hosts[0].roles[0]}) {_runs(group)} {group.runs}"
-                others = f", others run {listed(fits)}, and the image is built for one of them"
-                message += f", and the image is built for {listed(sorted(built))}" if built else others
+                others = "" if built else f", others run {listed(fits)}"
+                image = listed(sorted(fits)) if built else "one of them"
+                message = f"{group.names} ({group.hosts[0].roles[0]}) {_runs(group)} {group.runs}{others}"
+                message += f", and the image is built for {image}"
                 yield Remark(message, view, group.path, ways=_for_both(subject.version))
 
 
@@ -122,25 +122,16 @@ def accessory_pull(subject: Subject) -> Iterator[Remark]:
     * `builder: {arch: [amd64, arm64]}`, which builds for both.
     """
     for view in subject.views:
-        plan = known_build(view, subject.version)
-        built = platforms(plan) if plan else None
-        if built and len(built) > 1:
-            continue
-        for group in _groups(subject, view):
+        built = built_for(view, subject.version) or frozenset()
+        for group in _groups(subject, view) if len(built) < 2 else ():
             host = group.hosts[0]
-            if not host.is_apart or not pulls(host, subject.version) or (built and group.runs in built):
-                continue
-            certain = bool(built and group.runs)
-            yield Remark(
-                _pulled(group, built, subject.version),
-                view,
-                group.path,
-                ways=_instead(subject, view, group),
-                severity=None if certain else Severity.WARNING,
-            )
+            if host.is_apart and pulls(host, subject.version) and group.runs not in built:
+                message, ways = _pulled(group, built, subject.version), _instead(subject, view, group)
+                severity = None if built and group.runs else Severity.WARNING
+                yield Remark(message, view, group.path, ways=ways, severity=severity)
 
 
-def _pulled(group: Group, built: frozenset[str] | None, version: Version) -> str:
+def _pulled(group: Group, built: frozenset[str], version: Version) -> str:
     message = f"{_alone(group)}, and Kamal {version.short} pulls the app's image there too"
     if group.runs and built:
         return f"{message}: it is built for {listed(built)}, and the host is {group.runs}"

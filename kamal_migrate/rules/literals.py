@@ -10,7 +10,7 @@ from kamal_migrate.kamal.dating import speaks_kamal_2
 from kamal_migrate.kamal.secrets import SECRETS_PATH
 from kamal_migrate.kamal.versions import Version
 from kamal_migrate.masking import is_secret, mask
-from kamal_migrate.rules.names import listed
+from kamal_migrate.rules.names import listed_names
 from kamal_migrate.rules.rule import Remark, Severity, Subject, rule
 from kamal_migrate.yamldoc import Data, Path
 from kamal_migrate.yamldoc import data as typed
@@ -85,7 +85,7 @@ def _in_files(subject: Subject) -> Iterator[Remark]:
         doc = EnvDoc(app.text(path))
         found = [line for line in doc.lines if _looks_secret(line.name, doc.literal(line) or "")]
         if found and not app.ignored(path):
-            names = listed(line.name for line in found)
+            names = listed_names(line.name for line in found)
             message = f"git does not ignore this file, which holds the value of {names}"
             ways: tuple[str, ...] = (
                 f"add {app.inside(path)} to .gitignore; if git has it: `git rm --cached {path}`",

@@ -9,7 +9,7 @@ from kamal_migrate.masking import shown_name
 MANY = 6
 
 
-def listed(names: Iterable[str]) -> str:
+def listed_names(names: Iterable[str]) -> str:
     """The names, each once and in their order: all of them, or the first and how many more there are."""
     shown = [shown_name(name) for name in dict.fromkeys(names)]
     if len(shown) > MANY:

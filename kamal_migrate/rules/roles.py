@@ -139,7 +139,7 @@ def _role_names(view: View, version: Version) -> set[str] | None:
 
 
 # `-r` and its value up to the end of the word; what is in quotes may be another program's.
-_CHOSEN = re.compile(r"(?<!\S)(?:-r[ =]?|--roles[ =])([\w*,.-]+)(?!\S)")
+_CHOSEN = re.compile(r"(?<!\S)(?:-r[ =]?|--roles[ =])([\w*,.-]+)(?![^\s}])")
 _QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
 _APART = re.compile(r"[;&|]")
 

@@ -16,8 +16,9 @@ from kamal_migrate.kamal.secrets import SECRETS_PATH, files_for, is_name, secret
 from kamal_migrate.kamal.versions import Version
 from kamal_migrate.masking import shown_name
 from kamal_migrate.project import may_hold_secrets
-from kamal_migrate.rules.names import listed
+from kamal_migrate.rules.names import listed_names
 from kamal_migrate.rules.rule import Remark, Severity, Subject, rule
+from kamal_migrate.rules.wording import listed, verb
 from kamal_migrate.yamldoc import Path
 
 KAMAL_2, ALIASES, LOCAL_REGISTRY = Version(2), Version(2, 6), Version(2, 8)
@@ -41,21 +42,32 @@ def undefined_secret(subject: Subject) -> Iterator[Remark]:
     from: `NAME=$NAME`, `NAME=$(command)`. `kamal-migrate` writes the files of an
     app that comes from Kamal 1.
     """
-    absent: list[tuple[View, str, list[str]]] = []
+    absent: list[_Missing] = []
     for view in _loaded(subject) if subject.version >= KAMAL_2 else ():
-        names, files = secret_names(view, subject.version), files_for(view, subject.version)
-        yield from _impossible(subject, view, names)
-        defined = _defined(subject.app, files)
-        missing = [name for name in names if is_name(name) and name not in defined]
-        if files is None or not missing:
-            continue
-        if _are_here(subject, files):
-            read = " and ".join(path for path in files if subject.app.has(path))
-            yield from (_undefined(subject, view, name, names[name], read) for name in missing)
-        elif _should_be_here(subject, view, files):
-            absent.append((view, files[1], missing))
+        yield from _impossible(subject, view)
+        missing = _missing(subject, view)
+        if missing and _are_here(subject, missing.files):
+            yield from _undefined(subject, missing)
+        elif missing and _should_be_here(subject, view, missing.files):
+            absent.append(missing)
     if absent:
         yield from _absent(subject, absent)
+
+
+class _Missing(NamedTuple):
+    """The names that a view uses and none of its files defines, with the places that use them."""
+
+    view: View
+    files: tuple[str, str]
+    names: dict[str, tuple[Path, ...]]
+
+
+def _missing(subject: Subject, view: View) -> _Missing | None:
+    """None where nothing is missing, and where only Ruby knows the files."""
+    names, files = secret_names(view, subject.version), files_for(view, subject.version)
+    defined = {name for path in files or () for name in EnvDoc(subject.app.text(path)).names()}
+    left = {name: places for name, places in names.items() if is_name(name) and name not in defined}
+    return _Missing(view, files, left) if files and left else None
 
 
 def _loaded(subject: Subject) -> Iterator[View]:
@@ -63,10 +75,6 @@ def _loaded(subject: Subject) -> Iterator[View]:
     for view in subject.views:
         if view.destination or view.layers[-1].document.path == view.config.base:
             yield view
-
-
-def _defined(app: App, files: tuple[str, str] | None) -> set[str]:
-    return {name for path in files or () for name in EnvDoc(app.text(path)).names()}
 
 
 def _are_here(subject: Subject, files: tuple[str, str]) -> bool:
@@ -90,9 +98,9 @@ def _should_be_here(subject: Subject, view: View, files: tuple[str, str]) -> boo
     return bool(view.destination) or not any(paths and app.has(paths[1]) for paths in others)
 
 
-def _impossible(subject: Subject, view: View, names: dict[str, tuple[Path, ...]]) -> Iterator[Remark]:
+def _impossible(subject: Subject, view: View) -> Iterator[Remark]:
     """The names that no file can define."""
-    for name, places in names.items():
+    for name, places in secret_names(view, subject.version).items():
         if is_name(name):
             continue
         where, stop = _worst(subject, view, places)
@@ -105,14 +113,16 @@ def _impossible(subject: Subject, view: View, names: dict[str, tuple[Path, ...]]
         yield Remark(f"{reason}, so {stop.what}", view, where, ways=(way,), severity=stop.severity)
 
 
-def _undefined(subject: Subject, view: View, name: str, places: tuple[Path, ...], read: str) -> Remark:
-    """A name that is in none of the files."""
-    where, stop = _worst(subject, view, places)
-    message = f"Secret '{shown_name(name)}' not found in {read}, so {stop.what}"
-    own = (files_for(view, subject.version) or (SECRETS_PATH,))[-1]
-    line = f"{name}=${name}" if shown_name(name) == name else "NAME=$NAME"
-    way = f"add a line to {own}, such as `{line}`, which takes it from the environment"
-    return Remark(message, view, where, ways=(_way(subject, view, way),), severity=stop.severity)
+def _undefined(subject: Subject, missing: _Missing) -> Iterator[Remark]:
+    """The names that are in none of the files that are here."""
+    view, files, names = missing
+    read = " and ".join(path for path in files if subject.app.has(path))
+    for name, places in names.items():
+        where, stop = _worst(subject, view, places)
+        message = f"Secret '{shown_name(name)}' not found in {read}, so {stop.what}"
+        line = f"{name}=${name}" if shown_name(name) == name else "NAME=$NAME"
+        way = f"add a line to {files[-1]}, such as `{line}`, which takes it from the environment"
+        yield Remark(message, view, where, ways=(_way(subject, view, way),), severity=stop.severity)
 
 
 def _way(subject: Subject, view: View, otherwise: str) -> str:
@@ -154,21 +164,19 @@ def _is_local(view: View) -> bool:
     return re.match(r"localhost[:$]", str(view.get("registry", "server"))) is not None
 
 
-def _absent(subject: Subject, absent: list[tuple[View, str, list[str]]]) -> Iterator[Remark]:
+def _absent(subject: Subject, absent: list[_Missing]) -> Iterator[Remark]:
     """That files are not here which a deploy from this folder needs; said once for all views."""
-    view, _, (first, *_) = absent[0]
-    paths = list(dict.fromkeys(path for _, path, _ in absent))
-    names = listed(name for _, _, missing in absent for name in missing)
-    files = f"{' and '.join(paths)} {'is' if len(paths) == 1 else 'are'}"
-    message = f"{files} not here, and Kamal looks for {names} there"
-    if subject.app.has(SECRETS_PATH) and all(other.destination for other, _, _ in absent):
+    view, first = absent[0].view, next(iter(absent[0].names.values()))[0]
+    paths = list(dict.fromkeys(missing.files[-1] for missing in absent))
+    names = listed_names(name for missing in absent for name in missing.names)
+    message = f"{listed(paths)} {verb(paths, 'is', 'are')} not here, and Kamal looks for {names} there"
+    if subject.app.has(SECRETS_PATH) and all(missing.view.destination for missing in absent):
         message += f"; with `-d` it does not read {SECRETS_PATH}"
     way = "write a line for each name, such as `NAME=$NAME`, or have the file before a deploy from here"
     ways = (_way(subject, view, way),)
-    key = secret_names(view, subject.version)[first][0]
-    for other, _, _ in absent:
-        if place(other, key) == place(view, key):
-            yield Remark(message, other, key, ways=ways, severity=Severity.NOTE)
+    for other in (missing.view for missing in absent):
+        if place(other, first) == place(view, first):
+            yield Remark(message, other, first, ways=ways, severity=Severity.NOTE)
 
 
 @rule("unused-secret", Severity.NOTE)
@@ -196,7 +204,7 @@ def unused_secret(subject: Subject) -> Iterator[Remark]:
         readers = [view for view in app.views if path in (files_for(view, version) or ())]
         names = _unused(app, path, _used(app, readers, version))
         if names and not any(unknown_names(view, version) for view in readers):
-            message = f"no config and no hook uses {listed(names)}"
+            message = f"no config and no hook uses {listed_names(names)}"
             way = "delete the line, or list the name under `env.secret`"
             yield Remark(message, file=path, line=min(names.values()), ways=(way,))
 
@@ -241,7 +249,7 @@ def hook_secret(subject: Subject) -> Iterator[Remark]:
     if subject.source is not None and subject.source >= KAMAL_2:
         return
     for hook in unfed_hooks(subject.app, subject.version):
-        names = listed(hook.names)
+        names = listed_names(hook.names)
         if hook.given:
             message = f"this hook reads {names}, and Kamal 2 gives it only what the files of secrets define"
             way = "add a line for each to .kamal/secrets, such as `NAME=$NAME`"

@@ -59,6 +59,11 @@ class YamlDoc:
         """The place of a key path; `Place.exists` tells whether the file states it."""
         return Place(self._source, path)
 
+    def keys(self) -> list[tuple[str, int]]:
+        """The keys of the mapping that the file is, and where each begins; one that stands twice is twice."""
+        root = self._source.tree.root
+        return [(entry.name, entry.key.start) for entry in root.entries] if root else []
+
     def comments(self) -> list[Comment]:
         """Every comment of the file's first document, in order."""
         return list(self._source.comments)

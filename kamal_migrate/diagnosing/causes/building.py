@@ -125,7 +125,9 @@ NO_MATCHING_MANIFEST = Cause(
         Way("use Kamal 2.6.1 or newer, if the host runs accessories only"),
         Way("or build for all: `arch: [amd64, arm64]`, slower where one of them is emulated"),
         Way(
-            "or leave such hosts out; accessories on them are left out of `setup` too", "kamal deploy -r web"
+            "or name all roles, which leaves such hosts out (`setup` installs no Docker there then); up to"
+            " 2.5.3 their accessories are booted all the same",
+            "kamal deploy -r web",
         ),
         Way("see what a server runs", "uname -m"),
     ),
