@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
 import stat
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from kamal_migrate.batch.row import Stage
+from kamal_migrate.batch.state import state_folder
 from kamal_migrate.batch.work import Outcome
 from tests import campaigns
 from tests.campaigns import (
@@ -36,7 +39,8 @@ from tests.campaigns import (
 from tests.campaigns import made as made
 from tests.campaigns import place as place
 from tests.campaigns import user as user
-from tests.commanding import HEAD, git, make_app, on_terminal
+from tests.commanding import HEAD, KAMAL_2, UNKNOWN, git, make_app, on_terminal
+from tests.repositories import ended, fake, hanging, waited
 from tests.support import tree
 
 CONFIG = "config/deploy.yml"
@@ -266,13 +270,13 @@ def test_directly_on_the_default_branch(place: Path, tmp_path: Path) -> None:
     said = batch("apply", "--yes", "--direct", "--push")
     assert "sources/harvest: failed: harvest: it has no remote" in flat(said.out)
     assert files_of(remote, "main") == after(SHOP)
-    said = batch("apply", "--yes", "--direct")
+    said = batch("apply", "--yes", "--reset", "--direct")
     assert "sources/shop: failed: shop: main is checked out" in flat(said.out)
     assert files_of(harvest, "main") == after(HARVEST)
     assert set(refs(remote)) == set(refs(harvest)) == {"main"}
     assert rows()["harvest.git"].stage is Stage.COMMITTED
-    # A later plan does not say --direct; the default branch is not deleted for that.
-    batch("plan", ".", f"file://{remote}")
+    # A later plan that forgets --direct; the default branch is not deleted for that.
+    batch("plan", ".", f"file://{remote}", "--reset")
     said = batch("undo", "--yes")
     assert (said.code, "revert that commit there" in flat(said.out)) == (5, True)
     assert set(refs(remote)) == set(refs(harvest)) == {"main"}
@@ -318,7 +322,7 @@ def test_portions(place: Path) -> None:
     assert batch("resume").code == 5
     said = batch("apply", "--yes", "--only", "pending", "--wave", "1")
     assert made_in(place) == ["a"]
-    assert "Go on: kamal-migrate batch" in flat(said.out)
+    assert "Go on with the next 1: kamal-migrate batch resume" in flat(said.out)
     batch("apply", "--yes", "--only", "needs-hands")
     assert made_in(place) == ["a", "hands"]
     assert batch("apply", "--yes", "--only", "failed").code == 5
@@ -326,6 +330,98 @@ def test_portions(place: Path) -> None:
     assert batch("apply", "--yes", "--limit", "1", "--only", "pending").code == 5
     assert batch("resume", "--yes").code == 5
     assert made_in(place) == ["a", "b", "c", "hands"]
+
+
+def test_waves_go_on_with_what_failed_last(place: Path) -> None:
+    bare(place / "a.git", SHOP, BROKEN)
+    for name in ("b", "c", "d"):
+        bare(place / f"{name}.git")
+    bare(place / "hands.git", LEDGER)
+    batch("plan", ".")
+    said = batch("apply", "--yes", "--wave", "2", "--message", "Waving")
+    assert made_in(place) == ["b", "c"]
+    assert flat(said.out).endswith("3 repositories left. Go on with the next 2: kamal-migrate batch resume")
+    said = batch("resume", "--yes")
+    assert made_in(place) == ["b", "c", "d", "hands"]
+    assert git(place / "d.git", "log", "-1", "--format=%s", BRANCH) == "Waving\n"
+    assert flat(said.out).endswith("1 repository left. Go on: kamal-migrate batch resume")
+
+
+def test_a_wave_of_some_goes_on_with_these(place: Path) -> None:
+    for name in ("a", "b", "c"):
+        bare(place / f"{name}.git", LEDGER if name != "a" else SHOP)
+    batch("plan", ".")
+    batch("apply", "--yes", "--wave", "1", "--only", "needs-hands")
+    assert made_in(place) == ["b"]
+    said = batch("resume", "--yes")
+    assert made_in(place) == ["b", "c"]
+    assert flat(said.out).endswith("1 repository left. Go on: kamal-migrate batch apply")
+    batch("apply", "--yes")
+    assert made_in(place) == ["a", "b", "c"]
+
+
+def test_what_was_said_once_holds_until_something_else_is_said(place: Path, tmp_path: Path) -> None:
+    remote = bare(tmp_path / "srv" / "shop.git")
+    asked = ("--to", "2.4", "--select", "builder", "--select", "legacy-keys")
+    assert "As said before" not in batch("plan", f"file://{remote}", *asked).out
+    batch("apply", "--yes", "--branch", "ops", "--message", "On to {to}")
+    said = batch("plan", "--to", "2.9")
+    held = "As said before: --select builder --select legacy-keys; --reset forgets that."
+    assert flat(said.out).startswith(held)
+    assert "As said before" not in batch("plan", "--quiet").out
+    said = batch("apply", "--yes", "--push")
+    assert flat(said.out).startswith("As said before: --branch ops --message On to {to}; --reset")
+    assert git(remote, "log", "-1", "--format=%s", "ops") == "On to Kamal 2.9\n"
+    batch("undo", "--yes")
+    assert "As said before" not in batch("plan", "--reset").out
+    batch("apply", "--yes", "--push")
+    assert set(refs(remote)) == {"main", BRANCH}
+
+
+def test_a_campaign_has_one_branch_in_a_repository(place: Path) -> None:
+    shop = bare(place / "shop.git")
+    batch("plan", ".")
+    batch("apply", "--yes", "--branch", "one")
+    commit_to(shop, "main", {CONFIG: (before(SHOP) / CONFIG).read_bytes() + b"# more\n"})
+    batch("plan", ".")
+    said = batch("apply", "--yes", "--branch", "two")
+    assert (said.code, "made branch `one` here before; take that back" in flat(said.out)) == (5, True)
+    assert batch("undo", "--yes").code == 0
+    assert set(refs(shop)) == {"main"}
+    assert batch("apply", "--yes").code == 0
+    assert set(refs(shop)) == {"main", "two"}
+
+
+def test_in_place_and_commits_take_turns(place: Path) -> None:
+    shop = working(place / "shop")
+    batch("plan", ".", "--in-place")
+    assert batch("apply", "--yes").code == 0
+    assert (shop / CONFIG).read_bytes() == after(SHOP)[CONFIG]
+    batch("undo", "--yes")
+    assert batch("apply", "--yes", "--branch", "ops").code == 0
+    assert set(refs(shop)) == {"main", "ops"}
+    assert git(shop, "status", "--porcelain") == ""
+
+
+def test_what_is_left_for_hands_alone_is_no_failure(place: Path) -> None:
+    shop = bare(place / "hands.git", EXPLICIT, {CONFIG: f"{KAMAL_2}{UNKNOWN}".encode()})
+    said = batch("plan", ".")
+    assert (said.code, "1 repository: 1 needs hands only" in flat(said.out)) == (3, True)
+    assert "Do it" not in said.out
+    said = batch("apply", "--yes")
+    assert (said.code, "nothing to do that is not done" in flat(said.out)) == (3, True)
+    assert set(refs(shop)) == {"main"}
+
+
+def test_a_host_that_does_not_fit_is_left_for_hands(place: Path) -> None:
+    bare(place / "shop.git", EXPLICIT, {CONFIG: KAMAL_2.encode()})
+    for arch, outcome in (("amd64", Outcome.NOTHING), ("arm64", Outcome.HANDS)):
+        (place / "hosts.yml").write_text(f"192.0.2.1: {arch}\n")
+        said = batch("plan", "shop.git", "--inventory", "hosts.yml")
+        assert rows()["shop.git"].outcome is outcome
+        assert said.code == (3 if outcome is Outcome.HANDS else 0)
+    [entry] = json.loads(batch("report", "--format", "json").out)["repositories"]
+    assert (entry["outcome"], entry["report"]["exit_code"]) == ("needs hands", 3)
 
 
 def test_nothing_more_is_begun_after_so_many_failures(place: Path) -> None:
@@ -465,10 +561,10 @@ def test_the_answer_for_all_is_offered_until_it_is_given(place: Path) -> None:
     campaigns.add(place / "shop", {})
     said = batch("plan", ".")
     assert said.code == 3
-    assert "batch plan --arch amd64 SOURCES" in " ".join(said.out.split())
+    assert "batch plan --arch amd64" in flat(said.out)
     assert rows()["shop"].arch
-    said = batch("plan", ".", "--arch", "amd64")
-    assert "SOURCES" not in said.out
+    said = batch("plan", "--arch", "amd64")
+    assert "answer for all" not in flat(said.out)
     assert not rows()["shop"].arch
 
 
@@ -493,6 +589,29 @@ def test_status(place: Path) -> None:
         "1 repository: 1 to migrate",
     ]
     assert f"committed on {BRANCH[:14]}autumn" in batch("status", "--campaign", "autumn").out
+
+
+def test_how_far_a_run_is_can_be_looked_at_meanwhile(place: Path) -> None:
+    for name in ("one", "two"):
+        bare(place / f"{name}.git")
+    batch("plan", ".")
+    with campaigns.state() as state:
+        state.update(replace(state.rows()[0], stage=Stage.COMMITTED, branch=BRANCH, made="1" * 40))
+        said = batch("status")
+        assert (said.code, f"sources/one  migrated       committed on {BRANCH}" in said.out) == (0, True)
+        assert f"process {os.getpid()} is at it now" in said.out
+        assert "1 to migrate, 1 migrated" in batch("report").out
+        assert "in use by process" in batch("apply", "--yes").err
+    assert "is at it now" not in batch("status").out
+
+
+def test_a_campaign_that_cannot_be_read_hides_no_other(place: Path) -> None:
+    bare(place / "shop.git")
+    batch("plan", ".", "--campaign", "spring")
+    (state_folder() / "odd.sqlite").write_bytes(b"something else" * 100)
+    said = batch("status")
+    assert "spring\n1 repository: 1 to migrate\n" in said.out
+    assert (said.code, "odd.sqlite: cannot be used: file is not a database" in said.err) == (2, True)
 
 
 def test_include_and_exclude(place: Path) -> None:
@@ -552,6 +671,66 @@ def test_ctrl_c_ends_in_order_and_is_gone_on_with(place: Path) -> None:
     assert said.endswith("Go on: kamal-migrate batch resume --campaign spring\n")
     assert batch("resume", "--campaign", "spring").code == 0
     assert {row.outcome for row in rows("spring").values()} == {Outcome.MIGRATED}
+
+
+@pytest.mark.parametrize(
+    ("signals", "code"),
+    [([signal.SIGTERM], 143), ([signal.SIGHUP], 129), ([signal.SIGINT, signal.SIGINT], 130)],
+)
+def test_what_ends_us_at_once_ends_git_too_and_is_gone_on_with(
+    signals: list[signal.Signals], code: int, place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remote = bare(tmp_path / "shop.git")
+    with monkeypatch.context() as patch:
+        fake(tmp_path / "bin", hanging("fetch", "before", tmp_path / "pid"), patch)
+        arguments = [*PROCESS, "plan", f"file://{remote}"]
+        with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as run:
+            hung = waited(tmp_path / "pid", run)
+            assert run.stderr
+            for number in signals[:-1]:
+                run.send_signal(number)
+                assert run.stderr.readline().endswith(b"Ctrl-C again stops at once.\n")
+            run.send_signal(signals[-1])
+            said, _ = run.communicate(timeout=30)
+    assert (run.returncode, hung is not None and ended(hung)) == (code, True)
+    assert said.endswith(b"Stopped; what was done is kept.\nGo on: kamal-migrate batch resume\n")
+    assert rows()["shop.git"].stage is Stage.WAITING
+    assert batch("resume").code == 0
+
+
+SLOW = '''"""Takes its time."""
+
+import os
+import time
+from pathlib import Path
+
+from kamal_migrate.api import Codemod
+
+CODEMOD = Codemod("Takes its time")
+
+
+def decide(view, options):
+    begun = Path(__file__).parent / "begun"
+    begun.with_suffix(".new").write_text(str(os.getpid()))
+    begun.with_suffix(".new").rename(begun)
+    time.sleep(100)
+    return iter(())
+'''
+
+
+def test_what_ends_us_at_once_ends_what_plans(place: Path, tmp_path: Path) -> None:
+    bare(place / "shop.git")
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "slow.py").write_text(SLOW)
+    arguments = [*PROCESS, "plan", ".", "--codemods", str(own)]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE) as run:
+        worker = waited(own / "begun", run)
+        run.send_signal(signal.SIGTERM)
+        said, _ = run.communicate(timeout=30)
+    assert (run.returncode, worker is not None and ended(worker)) == (143, True)
+    assert b"Traceback" not in said
+    assert rows()["shop.git"].stage is Stage.WAITING
 
 
 def test_a_line_for_each_in_a_pipe_and_a_bar_on_a_terminal(

@@ -19,23 +19,6 @@ from kamal_migrate.batch.row import Row, Stage
 from kamal_migrate.batch.state import State
 from kamal_migrate.batch.work import Outcome
 from tests import campaigns
-from tests.campaigns import (
-    BRANCH,
-    EXPLICIT,
-    LEDGER,
-    SHOP,
-    VELLUM,
-    after,
-    bare,
-    batch,
-    before,
-    commit_to,
-    files_of,
-    refs,
-    rows,
-    snapshot,
-    working,
-)
 from tests.campaigns import made as made
 from tests.campaigns import place as place
 from tests.campaigns import user as user
@@ -86,10 +69,10 @@ class World:
         copies = sorted((self.top / "cache").rglob("*.git")) if (self.top / "cache").exists() else []
         files = {
             path: data
-            for path, data in snapshot(self.top / "sources").items()
+            for path, data in campaigns.snapshot(self.top / "sources").items()
             if ".git" not in "".join(Path(path).parts[:2])
         }
-        return rows(), [refs(one) for one in (*self.repositories, *copies)], files
+        return campaigns.rows(), [campaigns.refs(one) for one in (*self.repositories, *copies)], files
 
 
 Prepare = Callable[[World], Sequence[str]]
@@ -97,8 +80,8 @@ Prepare = Callable[[World], Sequence[str]]
 
 def plain(world: World, names: Sequence[str] = ("one", "two")) -> Sequence[str]:
     for name in names:
-        world.repositories.append(bare(world.top / "sources" / f"{name}.git"))
-    batch("plan", world.top / "sources")
+        world.repositories.append(campaigns.bare(world.top / "sources" / f"{name}.git"))
+    campaigns.batch("plan", world.top / "sources")
     return ("apply", "--yes", "--jobs", "1")
 
 
@@ -107,8 +90,8 @@ def single(world: World) -> Sequence[str]:
 
 
 def pushed(world: World) -> Sequence[str]:
-    world.repositories.append(bare(world.top / "srv" / "one.git"))
-    batch("plan", f"file://{world.repositories[0]}")
+    world.repositories.append(campaigns.bare(world.top / "srv" / "one.git"))
+    campaigns.batch("plan", f"file://{world.repositories[0]}")
     return ("apply", "--yes", "--push", "--jobs", "1")
 
 
@@ -122,16 +105,16 @@ def direct_pushed(world: World) -> Sequence[str]:
 
 def in_place(world: World) -> Sequence[str]:
     """A config that changes, hooks that are renamed and secrets that come."""
-    quarry = working(world.top / "sources" / "quarry", "quarry")
+    quarry = campaigns.working(world.top / "sources" / "quarry", "quarry")
     (quarry / CONFIG).chmod(0o600)
-    batch("plan", world.top / "sources", "--in-place")
+    campaigns.batch("plan", world.top / "sources", "--in-place")
     return ("apply", "--yes", "--in-place", "--jobs", "1")
 
 
 def secrets_grow(world: World) -> Sequence[str]:
     """Files of secrets are not kept in the state, so these are planned once more."""
-    working(world.top / "sources" / "vellum", VELLUM)
-    batch("plan", world.top / "sources", "--in-place")
+    campaigns.working(world.top / "sources" / "vellum", campaigns.VELLUM)
+    campaigns.batch("plan", world.top / "sources", "--in-place")
     return ("apply", "--yes", "--in-place", "--jobs", "1")
 
 
@@ -179,7 +162,7 @@ def resumed(arguments: Sequence[str]) -> int:
     """Go on as a user would: with what was begun, or by the same command."""
     with campaigns.state() as state:
         begun = state.settings["doing"] == "apply"
-    return batch(*(("resume", "--yes") if begun else arguments)).code
+    return campaigns.batch(*(("resume", "--yes") if begun else arguments)).code
 
 
 @pytest.mark.parametrize(("prepare", "name"), STEPS, ids=NAMES)
@@ -188,7 +171,7 @@ def test_what_was_killed_comes_to_the_same_end(
 ) -> None:
     arguments = prepare(world)
     world.keep()
-    assert batch(*arguments).code in (0, 3)
+    assert campaigns.batch(*arguments).code in (0, 3)
     expected, bodies = world.end(), world.bodies
     assert all(row.is_done for row in expected[0].values())
     world.back()
@@ -215,7 +198,7 @@ def test_what_was_killed_can_be_taken_back(
     world.keep()
     _, *as_it_was = world.end()
     for where in killed_everywhere(world, killing, arguments, name):
-        assert batch("undo", "--yes").code == 0, where
+        assert campaigns.batch("undo", "--yes").code == 0, where
         assert list(world.end()[1:]) == as_it_was, where
 
 
@@ -228,14 +211,14 @@ def test_an_undo_that_was_killed_can_be_gone_on_with(
 ) -> None:
     arguments = prepare(world)
     _, *as_it_was = world.end()
-    batch(*arguments)
+    campaigns.batch(*arguments)
     world.keep()
-    batch("undo", "--yes")
+    campaigns.batch("undo", "--yes")
     expected = world.end()
     assert list(expected[1:]) == as_it_was
     world.back()
     for where in killed_everywhere(world, killing, ("undo", "--yes"), name):
-        assert batch("undo", "--yes").code == 0, where
+        assert campaigns.batch("undo", "--yes").code == 0, where
         assert world.end() == expected, where
 
 
@@ -260,28 +243,31 @@ cli.run(["batch", "plan", *sys.argv[3:], "--jobs", "1"])
 def test_a_plan_that_was_killed_is_gone_on_with(call: int, when: str, world: World) -> None:
     sources = world.top / "sources"
     for name in ("one", "two", "three"):
-        bare(sources / f"{name}.git")
+        campaigns.bare(sources / f"{name}.git")
     arguments = [sys.executable, "-c", KILLED_PLAN, str(call), when, str(sources)]
     # The worker processes end too: nobody holds the pipe any more.
     run = subprocess.run(arguments, check=False, capture_output=True, timeout=60)
     assert run.returncode == -signal.SIGKILL
-    kept = [row for row in rows().values() if row.stage is Stage.PLANNED]
+    kept = [row for row in campaigns.rows().values() if row.stage is Stage.PLANNED]
     assert len(kept) == call - (when == "before")
-    assert batch("resume").code == 0
-    assert {row.outcome for row in rows().values()} == {Outcome.MIGRATED}
-    assert batch("apply", "--yes").code == 0
-    assert all(files_of(sources / f"{name}.git", BRANCH) == after(SHOP) for name in ("one", "two", "three"))
+    assert campaigns.batch("resume").code == 0
+    assert {row.outcome for row in campaigns.rows().values()} == {Outcome.MIGRATED}
+    assert campaigns.batch("apply", "--yes").code == 0
+    assert all(
+        campaigns.files_of(sources / f"{name}.git", campaigns.BRANCH) == campaigns.after(campaigns.SHOP)
+        for name in ("one", "two", "three")
+    )
 
 
 def test_another_plan_that_was_killed_is_gone_on_with_for_all(world: World) -> None:
     sources = world.top / "sources"
     for name in ("one", "two", "three"):
-        bare(sources / f"{name}.git", LEDGER)
-    batch("plan", sources, "--arch", "amd64")
+        campaigns.bare(sources / f"{name}.git", campaigns.LEDGER)
+    campaigns.batch("plan", sources, "--arch", "amd64")
     arguments = [sys.executable, "-c", KILLED_PLAN, "1", "after", str(sources), "--arch", "arm64"]
     assert subprocess.run(arguments, check=False, capture_output=True).returncode == -signal.SIGKILL
-    assert [row.stage for row in rows().values()].count(Stage.WAITING) == 2
-    batch("resume")
+    assert [row.stage for row in campaigns.rows().values()].count(Stage.WAITING) == 2
+    campaigns.batch("resume")
     with campaigns.state() as state:
         for row in state.rows():
             assert row.stage is Stage.PLANNED
@@ -289,8 +275,8 @@ def test_another_plan_that_was_killed_is_gone_on_with_for_all(world: World) -> N
 
 
 def test_a_disk_that_is_full_for_the_state(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    shop = bare(place / "shop.git")
-    batch("plan", ".")
+    shop = campaigns.bare(place / "shop.git")
+    campaigns.batch("plan", ".")
 
     def full(state: State, row: Row) -> None:
         raise sqlite3.OperationalError("database or disk is full")
@@ -298,14 +284,14 @@ def test_a_disk_that_is_full_for_the_state(place: Path, monkeypatch: pytest.Monk
     with monkeypatch.context() as patch:
         patch.setattr(State, "_update", full)
         for command in (("apply", "--yes"), ("plan", ".", "--arch", "arm64")):
-            said = batch(*command)
+            said = campaigns.batch(*command)
             assert said.code == 2
             assert "upgrade.sqlite: cannot be written: database or disk is full" in said.err
             assert len(said.err.splitlines()) == 1
-    assert set(refs(shop)) == {"main"}
-    batch("plan", ".")
-    assert batch("apply", "--yes").code == 0
-    assert files_of(shop, BRANCH) == after(SHOP)
+    assert set(campaigns.refs(shop)) == {"main"}
+    campaigns.batch("plan", ".", "--reset")
+    assert campaigns.batch("apply", "--yes").code == 0
+    assert campaigns.files_of(shop, campaigns.BRANCH) == campaigns.after(campaigns.SHOP)
 
 
 FULL = """case " $* " in *one.git*" unpack-objects "*)
@@ -317,25 +303,25 @@ def test_a_disk_that_is_full_for_one_repository(
     place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("one", "two"):
-        bare(place / f"{name}.git")
-    batch("plan", ".")
+        campaigns.bare(place / f"{name}.git")
+    campaigns.batch("plan", ".")
     with monkeypatch.context() as patch:
         fake(tmp_path / "bin", FULL, patch)
-        said = batch("apply", "--yes")
+        said = campaigns.batch("apply", "--yes")
     assert said.code == 5
     assert "sources/one: failed: one: nothing is written: unable to write loose object: No space" in " ".join(
         said.out.split()
     )
-    assert set(refs(place / "one.git")) == {"main"}
-    assert files_of(place / "two.git", BRANCH) == after(SHOP)
-    assert batch("resume", "--yes").code == 0
-    assert files_of(place / "one.git", BRANCH) == after(SHOP)
+    assert set(campaigns.refs(place / "one.git")) == {"main"}
+    assert campaigns.files_of(place / "two.git", campaigns.BRANCH) == campaigns.after(campaigns.SHOP)
+    assert campaigns.batch("resume", "--yes").code == 0
+    assert campaigns.files_of(place / "one.git", campaigns.BRANCH) == campaigns.after(campaigns.SHOP)
 
 
 def test_a_disk_that_is_full_for_a_working_tree(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    vellum = working(place / "vellum", VELLUM)
-    as_it_was = snapshot(vellum)
-    batch("plan", ".", "--in-place")
+    vellum = campaigns.working(place / "vellum", campaigns.VELLUM)
+    as_it_was = campaigns.snapshot(vellum)
+    campaigns.batch("plan", ".", "--in-place")
     real, count = os.replace, []
 
     def full(source: Path, target: Path) -> None:
@@ -347,13 +333,15 @@ def test_a_disk_that_is_full_for_a_working_tree(place: Path, monkeypatch: pytest
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "replace", full)
-        said = batch("apply", "--in-place", "--yes")
+        said = campaigns.batch("apply", "--in-place", "--yes")
     assert said.code == 5
     assert "cannot be written: No space left on device; nothing is changed" in " ".join(said.out.split())
-    assert snapshot(vellum) == as_it_was
-    assert batch("resume", "--yes").code == 0
-    files = {path: data for path, (_, data) in snapshot(vellum).items() if not path.startswith(".git/")}
-    assert files == after(VELLUM)
+    assert campaigns.snapshot(vellum) == as_it_was
+    assert campaigns.batch("resume", "--yes").code == 0
+    files = {
+        path: data for path, (_, data) in campaigns.snapshot(vellum).items() if not path.startswith(".git/")
+    }
+    assert files == campaigns.after(campaigns.VELLUM)
 
 
 def unwritable(folder: Path) -> None:
@@ -394,45 +382,45 @@ def broken_objects(folder: Path) -> None:
 def test_a_repository_that_is_harmed_harms_no_other(
     harm: Callable[[Path], None], reason: str, planned: bool, place: Path
 ) -> None:
-    odd, fine = bare(place / "odd.git"), bare(place / "fine.git")
+    odd, fine = campaigns.bare(place / "odd.git"), campaigns.bare(place / "fine.git")
     if planned:
-        assert batch("plan", ".").code == 0
+        assert campaigns.batch("plan", ".").code == 0
     harm(odd)
     if not planned:
-        batch("plan", ".")
-    said = batch("apply", "--yes")
+        campaigns.batch("plan", ".")
+    said = campaigns.batch("apply", "--yes")
     assert said.code == 5
     assert "sources/odd: failed: " in " ".join(said.out.split())
-    told = rows()["odd.git"].reason
+    told = campaigns.rows()["odd.git"].reason
     assert reason in told
     assert "bug" not in told
-    assert files_of(fine, BRANCH) == after(SHOP)
+    assert campaigns.files_of(fine, campaigns.BRANCH) == campaigns.after(campaigns.SHOP)
 
 
 def test_a_remote_that_never_answers(place: Path, tmp_path: Path) -> None:
-    remote = bare(tmp_path / "shop.git")
+    remote = campaigns.bare(tmp_path / "shop.git")
     with silent() as address:
-        said = batch("plan", f"{address}/slow.git", f"file://{remote}", "--timeout", "1")
+        said = campaigns.batch("plan", f"{address}/slow.git", f"file://{remote}", "--timeout", "1")
         assert said.code == 5
         assert "/slow: failed: no answer from git ls-remote after 1 s" in " ".join(said.out.split())
-        said = batch("apply", "--yes", "--push")
+        said = campaigns.batch("apply", "--yes", "--push")
     assert said.code == 5
-    assert files_of(remote, BRANCH) == after(SHOP)
+    assert campaigns.files_of(remote, campaigns.BRANCH) == campaigns.after(campaigns.SHOP)
 
 
 def test_three_of_thirty_are_broken(place: Path) -> None:
     for number in range(27):
-        bare(place / f"{number:02}.git", SHOP if number % 3 == 0 else EXPLICIT)
-    bare(place / "yaml.git", SHOP, {CONFIG: b"service: [\n"})
-    no_commit(bare(place / "empty.git"))
-    no_objects(bare(place / "objects.git"))
-    assert batch("plan", ".", "-q").code == 5
-    said = batch("apply", "--yes", "-q")
+        campaigns.bare(place / f"{number:02}.git", campaigns.SHOP if number % 3 == 0 else campaigns.EXPLICIT)
+    campaigns.bare(place / "yaml.git", campaigns.SHOP, {CONFIG: b"service: [\n"})
+    no_commit(campaigns.bare(place / "empty.git"))
+    no_objects(campaigns.bare(place / "objects.git"))
+    assert campaigns.batch("plan", ".", "-q").code == 5
+    said = campaigns.batch("apply", "--yes", "-q")
     assert said.code == 5
     named = re.findall(r"^sources/(\w+): failed:\s", said.out, re.MULTILINE)
     assert named == ["empty", "objects", "yaml"]
     assert "30 repositories: 9 migrated, 18 nothing to do, 3 failed" in said.out
-    assert [BRANCH in refs(place / f"{number:02}.git") for number in range(27)] == [
+    assert [campaigns.BRANCH in campaigns.refs(place / f"{number:02}.git") for number in range(27)] == [
         number % 3 == 0 for number in range(27)
     ]
 
@@ -454,23 +442,30 @@ def decide(view, options):
 
 
 def test_a_process_that_dies_takes_one_repository_along(place: Path, tmp_path: Path) -> None:
-    deadly = (before(SHOP) / CONFIG).read_bytes().replace(b"service: shop", b"service: deadly")
+    deadly = (
+        (campaigns.before(campaigns.SHOP) / CONFIG).read_bytes().replace(b"service: shop", b"service: deadly")
+    )
     for name in ("a", "c", "d", "e", "f", "g"):
-        bare(place / f"{name}.git")
-    bare(place / "b.git", SHOP, {CONFIG: deadly})
+        campaigns.bare(place / f"{name}.git")
+    campaigns.bare(place / "b.git", campaigns.SHOP, {CONFIG: deadly})
     own = tmp_path / "own"
     own.mkdir()
     (own / "deadly.py").write_text(DEADLY)
-    said = batch("plan", ".", "--codemods", own)
+    said = campaigns.batch("plan", ".", "--codemods", own)
     assert said.code == 5
     assert "sources/b: failed: the process that planned it died" in " ".join(said.out.split())
-    assert [row.outcome for row in rows().values()].count(Outcome.MIGRATED) == 6
+    assert [row.outcome for row in campaigns.rows().values()].count(Outcome.MIGRATED) == 6
     # The same where something changed since the plan.
     for name in ("a", "c"):
-        commit_to(place / f"{name}.git", "main", {"Dockerfile": b"FROM --platform=linux/amd64 ruby\n"})
-    commit_to(place / "d.git", "main", {CONFIG: deadly})
-    said = batch("apply", "--yes")
+        campaigns.commit_to(
+            place / f"{name}.git", "main", {"Dockerfile": b"FROM --platform=linux/amd64 ruby\n"}
+        )
+    campaigns.commit_to(place / "d.git", "main", {CONFIG: deadly})
+    said = campaigns.batch("apply", "--yes")
     assert said.code == 5
-    assert {name for name, row in rows().items() if row.outcome is Outcome.FAILED} == {"b.git", "d.git"}
-    assert BRANCH in refs(place / "a.git")
-    assert BRANCH not in refs(place / "d.git")
+    assert {name for name, row in campaigns.rows().items() if row.outcome is Outcome.FAILED} == {
+        "b.git",
+        "d.git",
+    }
+    assert campaigns.BRANCH in campaigns.refs(place / "a.git")
+    assert campaigns.BRANCH not in campaigns.refs(place / "d.git")

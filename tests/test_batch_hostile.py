@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from kamal_migrate.batch.fetching import MAX_FETCHED
 from kamal_migrate.batch.work import Outcome
 from tests import campaigns
 from tests.campaigns import (
@@ -30,6 +32,7 @@ from tests.campaigns import made as made
 from tests.campaigns import place as place
 from tests.campaigns import user as user
 from tests.commanding import Result, git, on_terminal
+from tests.servers import http
 from tests.test_repository import hostile
 from tests.test_secrets_hidden import FILES_OF_SECRETS, VALUES, found, texts
 
@@ -242,6 +245,22 @@ def test_files_that_are_hard_to_read_harm_no_other(place: Path) -> None:
     assert "5,001,491 bytes are too many" in rows()["big.git"].reason
     assert batch("apply", "--yes", "--only", "pending").code == 5
     assert files_of(place / "fine.git", BRANCH) == after(SHOP)
+
+
+@pytest.mark.parametrize(("path", "outcome"), [(CONFIG, Outcome.FAILED), ("api/all.yml", Outcome.MIGRATED)])
+def test_a_huge_file_of_a_server_is_not_fetched(
+    path: str, outcome: Outcome, place: Path, tmp_path: Path
+) -> None:
+    huge = BROUGHT + b"# " + random.Random(1).randbytes(2 * MAX_FETCHED).hex().encode() + b"\n"
+    remote = bare(tmp_path / "srv" / "shop.git", SHOP, {path: huge})
+    git(remote, "config", "uploadpack.allowFilter", "true")
+    with http(remote.parent) as server:
+        batch("plan", f"{server.url}/shop.git")
+    row = rows()["shop.git"]
+    said = f"{path}: this is too big for a Kamal config" if outcome is Outcome.FAILED else ""
+    assert (row.outcome, row.reason) == (outcome, said)
+    came = [file.stat().st_size for file in (tmp_path / "cache").rglob("*") if file.is_file()]
+    assert sum(came) < MAX_FETCHED
 
 
 def planted(text: str, *, configs: bool = False) -> list[str]:

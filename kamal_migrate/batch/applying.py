@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from kamal_migrate.batch.branches import commit_at, default_branches, is_ours, with_trailer
 from kamal_migrate.batch.calling import GitError
+from kamal_migrate.batch.ending import Ended
 from kamal_migrate.batch.fetching import fetch_branch
 from kamal_migrate.batch.forges import pull_request_link
 from kamal_migrate.batch.inputs import is_as_planned, repository_of, working_tree
@@ -53,7 +54,7 @@ def apply_all(
 
 
 def _failed(state: State, row: Row, error: BaseException) -> Row:
-    if isinstance(error, CampaignError):
+    if isinstance(error, (CampaignError, Ended)):
         raise error
     known = (InputError, GitError, SettingsError, WriteError, Refused, OSError)
     reason = str(error) if isinstance(error, known) else f"{type(error).__name__}: {error}"
@@ -105,6 +106,9 @@ def _committed(state: State, row: Row, orders: Orders, new: New) -> Row:
     """
     repository = repository_of(row, orders, update=False)
     name = _branch(state, row, orders)
+    if row.made and row.branch not in ("", name):
+        branch = f"this campaign made branch `{row.branch}` here before"
+        raise Refused(f"{branch}; take that back with `batch undo`, or name another campaign")
     ours = [commit for commit in (row.made, row.pushed) if commit]
     there = _remote(repository, name, ours, orders) if orders.push else None
     with Objects(repository) as objects:

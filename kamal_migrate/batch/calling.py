@@ -8,19 +8,21 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import IO, NamedTuple
 
+from kamal_migrate.batch import ending
 from kamal_migrate.git import program
 from kamal_migrate.masking import mask
 
 LOCAL_SECONDS = 60.0
 # What git may talk over when someone named a URL: `ext::` and helpers of other names run programs.
 NETWORK = "http:https:ssh:git"
-_GRACE = 2.0
 _MUCH = 1 << 16
+# What `ulimit -f` counts in, by POSIX; and how git tells that a part of it was ended by that.
+_BLOCK = 512
+_TOO_MUCH = re.compile(rf"died of signal {int(signal.SIGXFSZ)}\b|File too large")
 # These count more than any file of settings. Neither hooks nor a file system monitor run, nothing is
 # packed in the background, no identity is guessed from the machine's name, and nothing asks.
 _SETTINGS = (
@@ -101,25 +103,37 @@ def call(
     protocols: str | None = "",
     settings: Iterable[str] = (),
     seconds: float = LOCAL_SECONDS,
+    most: int = 0,
 ) -> Answer:
     """Run git on a repository, and wait for it.
 
     ``protocols`` is what it may talk over: nothing, what git itself allows (`None`), or these, separated by
-    colons. ``folder`` is the current one meanwhile, ``settings`` are ``key=value``. Raises `GitTimeout` after
-    so many seconds, when git and all that it started have been ended, and `GitError` where there is no git.
+    colons. ``folder`` is the current one meanwhile, ``settings`` are ``key=value``; into a file it may write
+    ``most`` bytes (0: any number), see `is_too_much`. Raises `GitTimeout` after so many seconds, when git and
+    all that it started have been ended, `GitError` where there is no git, and `ending.Ended` where the run is
+    being ended.
     """
     with (
         said_aside() as said,
-        start(git_dir, *arguments, said=said, folder=folder, protocols=protocols, settings=settings) as run,
+        start(
+            git_dir,
+            *arguments,
+            said=said,
+            folder=folder,
+            protocols=protocols,
+            settings=settings,
+            most=most,
+        ) as run,
     ):
         try:
             out, _ = run.communicate(given, timeout=seconds)
         except subprocess.TimeoutExpired:
-            end(run)
+            ending.end([run])
             raise GitTimeout(f"no answer from git {arguments[0]} after {rounded(seconds)}") from None
         except BaseException:
-            end(run)
+            ending.end([run])
             raise
+        ending.check()
         return Answer(run.returncode, out, read_said(said))
 
 
@@ -156,6 +170,7 @@ def start(
     folder: Path | None = None,
     protocols: str | None = "",
     settings: Iterable[str] = (),
+    most: int = 0,
 ) -> subprocess.Popen[bytes]:
     """Start git in a session of its own: without a terminal that it, or what it starts, could ask on."""
     options = [part for setting in (*_SETTINGS, *settings) for part in ("-c", setting)]
@@ -163,27 +178,30 @@ def start(
     if not git:
         raise GitError("there is no git on the search path; install git 2.36 or later")
     try:
-        return subprocess.Popen(
-            [git, *options, f"--git-dir={git_dir}", *arguments],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=said,
-            bufsize=0,
-            cwd=folder or git_dir,
-            env=environment(os.environ, protocols),
-            start_new_session=True,
+        return ending.noted(
+            lambda: subprocess.Popen(
+                [*(_limited(most) if most else ()), git, *options, f"--git-dir={git_dir}", *arguments],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=said,
+                bufsize=0,
+                cwd=folder or git_dir,
+                env=environment(os.environ, protocols),
+                start_new_session=True,
+            )
         )
     except (OSError, ValueError) as error:
         raise GitError(f"git cannot be started: {error}") from None
 
 
-def end(process: subprocess.Popen[bytes]) -> None:
-    """End git and all that it started; it may tidy up before."""
-    for how in (signal.SIGTERM, signal.SIGKILL):
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, how)
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(_GRACE)
+def _limited(most: int) -> list[str]:
+    """How a program is started that may write no more than so many bytes into a file."""
+    return ["/bin/sh", "-c", 'ulimit -f "$1" && shift && exec "$@"', "sh", str(most // _BLOCK)]
+
+
+def is_too_much(answer: Answer) -> bool:
+    """Whether git was ended for it wrote more than it may."""
+    return answer.code != 0 and bool(_TOO_MUCH.search(answer.said))
 
 
 def environment(ours: Mapping[str, str], protocols: str | None) -> dict[str, str]:

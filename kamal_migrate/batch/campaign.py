@@ -11,7 +11,7 @@ from kamal_migrate.batch.orders import Orders, kept
 from kamal_migrate.batch.planning import plan_all
 from kamal_migrate.batch.row import Row, Stage
 from kamal_migrate.batch.running import Interrupted
-from kamal_migrate.batch.state import State
+from kamal_migrate.batch.state import State, looked_at, names
 from kamal_migrate.batch.work import Outcome
 
 DONE, NEEDS_HANDS, SOME_FAILED = 0, 3, 5
@@ -26,17 +26,24 @@ ONLY: dict[str, Callable[[Row], bool]] = {
 class Portion(NamedTuple):
     """Which repositories of a campaign are gone over: ``only`` is a key of `ONLY`, or empty.
 
-    At most ``limit`` of them; ``stop_after`` so many failures nothing more is begun. 0 is no limit.
+    At most ``limit`` of them; ``stop_after`` so many failures nothing more is begun; in a ``wave`` so many at
+    a time. 0 is no limit.
     """
 
     only: str = ""
     limit: int = 0
     stop_after: int = 0
+    wave: int = 0
+
+    @property
+    def next(self) -> Portion:
+        """What is gone over after it: another wave, else all that is left."""
+        return Portion(self.only, wave=self.wave) if self.wave else Portion()
 
     def of(self, rows: Iterable[Row]) -> list[Row]:
         """The rows of the portion."""
         found = [row for row in rows if not self.only or ONLY[self.only](row)]
-        return found[: self.limit] if self.limit else found
+        return found[: min(self.limit or len(found), self.wave or len(found))]
 
     def watched(self, rows: Iterator[Row], stop: Interrupted) -> Iterator[Row]:
         """The rows as they come; after too many failures nothing more is begun."""
@@ -50,7 +57,15 @@ class Portion(NamedTuple):
 
 def orders(state: State) -> Orders:
     """What the campaign was asked for."""
-    return kept(state.settings)
+    return kept(state.name, state.settings)
+
+
+def orders_of(name: str) -> Orders:
+    """The same of a campaign that may not be there yet. Raises `CampaignError`."""
+    if name not in names():
+        return Orders(name)
+    with looked_at(name) as state:
+        return orders(state)
 
 
 def unplanned(state: State) -> list[Row]:
@@ -64,14 +79,15 @@ def to_plan(state: State, portion: Portion) -> list[Row]:
 
 
 def to_apply(state: State, portion: Portion, orders: Orders) -> list[Row]:
-    """The repositories in which something is to be done that is not done yet."""
-    return portion.of(row for row in state.rows() if _is_due(row, orders))
+    """The repositories in which something is to be done that is not done yet; those that failed come last."""
+    due = [row for row in state.rows() if _is_due(row, orders)]
+    return portion.of(sorted(due, key=lambda row: row.outcome in BAD))
 
 
 def _is_due(row: Row, orders: Orders) -> bool:
     if row.stage is Stage.WAITING or row.outcome in BAD:
         return True
-    if row.outcome not in CHANGES or row.stage is Stage.WRITTEN:
+    if row.outcome not in CHANGES or row.only_hands or row.stage is Stage.WRITTEN:
         return False
     return row.stage in (Stage.PLANNED, Stage.UNDONE) or (row.stage is Stage.COMMITTED and orders.push)
 

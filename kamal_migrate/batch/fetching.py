@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from kamal_migrate.batch import forges
-from kamal_migrate.batch.calling import GitError, checked
+from kamal_migrate.batch.calling import GitError, checked, is_too_much
 from kamal_migrate.batch.objects import Objects
 from kamal_migrate.batch.repository import Repository, is_git_dir, is_url, pointed_branch, ref
+from kamal_migrate.reading import MAX_BYTES
 
 # Only what is named comes: no tags, no submodules, nothing is pruned. `transfer.fsckObjects` is left to the
 # user's own settings: many old repositories would fail, and nothing is ever checked out.
@@ -24,6 +25,8 @@ _WITHOUT_FILES = "--filter=blob:none"
 # whatever it finds missing, instead of telling that.
 _PARTIAL = ("remote.origin.promisor=true", "remote.origin.partialCloneFilter=blob:none")
 _PART = ".part-"
+# A pack with the few files of an app has much less.
+MAX_FETCHED = 8 * 1024 * 1024
 
 
 class Tip(NamedTuple):
@@ -87,16 +90,29 @@ def copied(url: str, folder: Path) -> Repository:
 def fetch_files(objects: Objects, names: Iterable[str], timeout: float) -> None:
     """Bring those objects of a copy that are not here, all at once. Raises `GitError`.
 
-    A repository of the user's own is only read: what is missing there stays missing.
+    A repository of the user's own is only read: what is missing there stays missing. So does what is much too
+    big for a config; how big a file is, nobody tells before it comes.
     """
     repository = objects.repository
     missing = objects.missing(names) if repository.url is not None else []
     if missing:
-        given = "".join(f"{name}\n" for name in missing).encode()
-        how = (*_FETCH, _WITHOUT_FILES, "--stdin", "origin")
-        settings = (*_PARTIAL, "fetch.negotiationAlgorithm=noop")
-        answer = repository.talk(*how, seconds=timeout, given=given, settings=settings)
-        checked(answer, f"{repository.name}: {len(missing)} files")
+        _fetch_objects(repository, missing, Clock(timeout))
+
+
+def _fetch_objects(repository: Repository, names: list[str], clock: Clock) -> None:
+    """Bring objects; where they are too much, those that are not: half of them at a time."""
+    given = "".join(f"{name}\n" for name in names).encode()
+    how = (*_FETCH, _WITHOUT_FILES, "--stdin", "origin")
+    settings = (*_PARTIAL, "fetch.negotiationAlgorithm=noop", f"core.bigFileThreshold={MAX_BYTES}")
+    answer = repository.talk(*how, seconds=clock.left, given=given, settings=settings, most=MAX_FETCHED)
+    if not is_too_much(answer):
+        checked(answer, f"{repository.name}: {len(names)} files")
+        return
+    for left in (repository.git_dir / "objects").rglob("tmp_*"):
+        left.unlink(missing_ok=True)
+    half = len(names) // 2
+    for part in (names[:half], names[half:]) if half else ():
+        _fetch_objects(repository, part, clock)
 
 
 def fetch_branch(repository: Repository, branch: str, timeout: float) -> None:

@@ -62,14 +62,17 @@ def _snapshot(row: Row, objects: Objects, commit: str, orders: Orders) -> Snapsh
     """The tree of a commit; of a copy without files those that matter are fetched, all at once."""
     entries = objects.entries(commit)
     matters = [entries[path].object for path in wanted(Snapshot(row.name, entries, objects.blob))]
+    asked = {*matters, *_links(entries)}
     if any(entry.size is None for entry in entries.values()):
-        fetch_files(objects, [*matters, *_links(entries)], orders.timeout)
+        fetch_files(objects, asked, orders.timeout)
         objects.close()
     found = objects.blobs(matters)
 
     def load(name: str) -> bytes:
         if name not in found:
-            fetch_files(objects, [name], orders.timeout)
+            if name not in asked:
+                asked.add(name)
+                fetch_files(objects, [name], orders.timeout)
             found[name] = objects.blob(name)
         return found[name]
 

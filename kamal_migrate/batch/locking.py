@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 
 class Busy(Exception):
@@ -20,11 +21,27 @@ def locked(file: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            lock.seek(0)
-            holder = lock.read().decode("ascii", "replace").strip()
-            raise Busy(f"process {holder or '?'}") from None
+            raise Busy(_named(lock)) from None
         # The number is for people only; on a full disk it is not there.
         with suppress(OSError):
             lock.truncate(0)
             lock.write(f"{os.getpid()}\n".encode())
         yield
+
+
+def holder(file: Path) -> str:
+    """Which process holds the lock of a file, as ``process 123``; empty where none does."""
+    try:
+        with file.open("rb", buffering=0) as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return _named(lock)
+    except OSError:
+        pass
+    return ""
+
+
+def _named(lock: IO[bytes]) -> str:
+    lock.seek(0)
+    return f"process {lock.read().decode('ascii', 'replace').strip() or '?'}"

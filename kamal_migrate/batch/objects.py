@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import IO, NamedTuple, NoReturn
 
+from kamal_migrate.batch import ending
 from kamal_migrate.batch.calling import (
     LOCAL_SECONDS,
     GitError,
@@ -21,13 +22,13 @@ from kamal_migrate.batch.calling import (
 )
 from kamal_migrate.batch.repository import Repository, pointed_branch, ref
 from kamal_migrate.batch.snapshot import SUBMODULE, Entry
+from kamal_migrate.batch.trees import Row, is_folder, rows_of, text
 from kamal_migrate.project import InputError
 from kamal_migrate.reading import MAX_BYTES
 
 MAX_ENTRIES = 500_000
 MAX_PATH = 4096
 MAX_TREE = 16 * 1024 * 1024
-FOLDER = b"040000"
 # Git answers when it has all of a page. That fits into a pipe, so writing never waits, and a git that hangs
 # is noticed where its answer is read.
 _PAGE = 16_000
@@ -48,14 +49,6 @@ class Info(NamedTuple):
     id: str
     kind: str
     size: int
-
-
-class Row(NamedTuple):
-    """A row of a tree: its mode and its name as git has them, and the object."""
-
-    mode: bytes
-    name: bytes
-    id: str
 
 
 class Objects:
@@ -138,7 +131,7 @@ class Objects:
         for name, (info, data) in zip(names, self._ask("contents", names, MAX_TREE), strict=True):
             if info is None or data is None or info.kind != "tree":
                 raise GitError(f"{self.repository.name}: the tree {name} is not there")
-            yield _rows(data, len(info.id) // 2)
+            yield rows_of(data, len(info.id) // 2)
 
     def blobs(self, names: Iterable[str], limit: int = MAX_BYTES) -> dict[str, bytes]:
         """The bytes of those objects that are here and have at most so many; the others are left out."""
@@ -153,7 +146,8 @@ class Objects:
         """The bytes of a file, for a `Snapshot`. Raises `InputError` for one that is too big or not here."""
         data = self.blobs([name]).get(name)
         if data is None:
-            why = "this is too big for a Kamal config" if self.infos([name])[0] else "this was not fetched"
+            too_big = self.infos([name])[0] or self.repository.url is not None
+            why = "this is too big for a Kamal config" if too_big else "this was not fetched"
             raise InputError(name, why)
         return data
 
@@ -262,31 +256,13 @@ class Objects:
         assert self._said
         said = read_said(self._said).strip()
         self.close()
+        ending.check()
         if "batch-command" in said:
             raise GitError("this git is too old; install git 2.36 or later")
         if "promisor" in said:
             what = "this is a partial clone that lacks some of its files; name its URL instead"
             raise GitError(f"{self.repository.name}: {what}")
         raise GitError(f"{self.repository.name}: {said.splitlines()[-1] if said else 'git ended early'}")
-
-
-def is_folder(row: Row) -> bool:
-    """Whether a row of a tree is another tree."""
-    return row.mode.zfill(6) == FOLDER
-
-
-def text(name: bytes) -> str:
-    """A name in a tree as a part of a path; what is no UTF-8 stays as it is."""
-    return name.decode("utf-8", "surrogateescape")
-
-
-def _rows(tree: bytes, width: int) -> list[Row]:
-    """The rows of a tree as git stores it; ``width`` is how many bytes the names of objects have."""
-    pattern = rb"([0-7]{5,6}) ([^\0]+)\0(.{%d})" % width
-    found = [Row(match[1], match[2], match[3].hex()) for match in re.finditer(pattern, tree, re.DOTALL)]
-    if sum(len(row.mode) + len(row.name) + 2 + width for row in found) != len(tree):
-        raise GitError("a tree is broken")
-    return found
 
 
 def _pages(lines: list[bytes]) -> Iterator[list[bytes]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 from kamal_migrate.api import Options
@@ -16,7 +16,10 @@ from kamal_migrate.project import Project
 from kamal_migrate.request import Request, check_names, options_of
 from kamal_migrate.settings import Settings
 
+TIMEOUT = 120
 BRANCH, MESSAGE = "kamal-migrate/{campaign}", "Migrate the Kamal config to {to}"
+# How what is planned is carried out.
+APPLIED = ("in_place", "branch", "message", "push", "directly", "bodies")
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ class Orders:
     message: str = MESSAGE
     push: bool = False
     directly: bool = False
-    timeout: int = 120
+    timeout: int = TIMEOUT
     bodies: str = ""
 
     def request(self, folder: Path) -> Request:
@@ -92,13 +95,19 @@ class Orders:
             template = template.replace(f"{{{word}}}", value)
         return template
 
+    def to_plan(self) -> Orders:
+        """What of it is about planning; the rest is as nobody said it."""
+        usual = Orders(self.campaign)
+        applied = {name: getattr(usual, name) for name in APPLIED}
+        return replace(self, **applied)
+
     def as_settings(self) -> dict[str, str]:
         """Text by name, as the state keeps it."""
         return {f"orders.{name}": json.dumps(value) for name, value in asdict(self).items()}
 
 
-def kept(settings: Mapping[str, str]) -> Orders:
-    """The orders that a state keeps."""
+def kept(campaign: str, settings: Mapping[str, str]) -> Orders:
+    """The orders that the state of a campaign keeps."""
     names = {field.name for field in fields(Orders)}
     found = {
         name.removeprefix("orders."): json.loads(value)
@@ -106,4 +115,5 @@ def kept(settings: Mapping[str, str]) -> Orders:
         if name.startswith("orders.")
     }
     lists = {name: tuple(value) for name, value in found.items() if isinstance(value, list)}
-    return Orders(**{name: value for name, value in {**found, **lists}.items() if name in names})
+    said = {name: value for name, value in {**found, **lists}.items() if name in names}
+    return Orders(**{"campaign": campaign, **said})

@@ -9,8 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from kamal_migrate.batch.calling import GitError
+from kamal_migrate.batch.ending import Ended
 from kamal_migrate.batch.inputs import Input, read_input
 from kamal_migrate.batch.orders import Orders
+from kamal_migrate.batch.report.repository import misfits
 from kamal_migrate.batch.row import Row, Stage
 from kamal_migrate.batch.running import AHEAD, Interrupted, done, in_process, processes
 from kamal_migrate.batch.state import State
@@ -54,8 +56,15 @@ def planned(row: Row, orders: Orders, pool: Executor) -> tuple[Row, Work]:
         made = in_process(pool, work, found.project, found.options, codemods)
     except BrokenProcessPool:
         made = Work(Outcome.FAILED, "the process that planned it died; is the machine short of memory?")
-    made = _through_links(made, found.links)
+    made = _with_hosts(_through_links(made, found.links))
     return _row(row, found, made), made
+
+
+def _with_hosts(made: Work) -> Work:
+    """The same, left for hands where hosts pull an image that has nothing for them."""
+    if made.outcome not in (Outcome.MIGRATED, Outcome.NOTHING) or not misfits(made.report):
+        return made
+    return replace(made, outcome=Outcome.HANDS, report={**made.report, "exit_code": 3})
 
 
 def _through_links(made: Work, links: Mapping[str, str]) -> Work:
@@ -79,6 +88,7 @@ def _row(row: Row, found: Input | None, made: Work) -> Row:
         outcome=made.outcome,
         reason=made.reason,
         arch=made.arch,
+        only_hands=made.outcome is Outcome.HANDS and not made.files,
         input=found.fingerprint if found else "",
         base=found.base if found else "",
         trunk=found.trunk if found else "",
@@ -88,6 +98,8 @@ def _row(row: Row, found: Input | None, made: Work) -> Row:
 def _kept(state: State, row: Row, future: Future[tuple[Row, Work]]) -> Row:
     try:
         after, made = future.result()
+    except Ended:
+        raise
     except Exception as error:
         made = Work(Outcome.FAILED, mask(f"{type(error).__name__}: {error}"))
         after = _row(row, None, made)

@@ -35,9 +35,17 @@ class Repository:
         return call(self.git_dir, *arguments, given=given, folder=self.folder)
 
     def talk(
-        self, *arguments: str, seconds: float, given: bytes = b"", settings: tuple[str, ...] = ()
+        self,
+        *arguments: str,
+        seconds: float,
+        given: bytes = b"",
+        settings: tuple[str, ...] = (),
+        most: int = 0,
     ) -> Answer:
-        """Run git on it; it may talk to its remotes as the user set them up, or to the URL that was named."""
+        """Run git on it; it may talk to its remotes as the user set them up, or to the URL that was named.
+
+        For ``most`` see `calling.call`.
+        """
         protocols = None
         if self.url is not None:
             protocols = "file" if is_file_url(self.url) else NETWORK
@@ -50,6 +58,7 @@ class Repository:
             protocols=protocols,
             settings=settings,
             seconds=seconds,
+            most=most,
         )
 
 

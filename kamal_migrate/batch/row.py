@@ -27,7 +27,8 @@ class Row:
     ``source`` is its path or URL, ``kind`` what it is (see `sources`), ``input`` a fingerprint of what was
     planned from, ``base`` the commit and ``trunk`` the branch that it was planned on, ``made`` the commit
     that the campaign made on ``branch``, ``pushed`` the one that the remote has, ``link`` where a pull
-    request is opened. ``written`` tells that the files are in the working tree, all of them.
+    request is opened. ``written`` tells that the files are in the working tree, all of them; ``only_hands``
+    that no file changes, and all is left for hands.
     """
 
     source: str
@@ -44,6 +45,7 @@ class Row:
     pushed: str = ""
     link: str = ""
     written: bool = False
+    only_hands: bool = False
 
     @property
     def name(self) -> str:

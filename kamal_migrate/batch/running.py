@@ -5,27 +5,32 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing import connection
 from types import FrameType
 from typing import ParamSpec, TypeVar
+
+from kamal_migrate.batch.ending import begin_again, check, end_all
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 P = ParamSpec("P")
 AHEAD = 4
+ENDING = (signal.SIGTERM, signal.SIGHUP)
+STOPPING = "Stopping when what is in hand is done; Ctrl-C again stops at once."
 
 
 class Interrupted:
-    """Whether to stop: what is begun is finished, nothing more is begun. ``by_user`` after a Ctrl-C."""
+    """Whether to stop: what is begun is finished, nothing more is begun. ``signal`` is the one that came."""
 
     def __init__(self) -> None:
         self._event = threading.Event()
-        self.by_user = False
+        self.signal = 0
 
     def __bool__(self) -> bool:
         return self._event.is_set()
@@ -37,24 +42,34 @@ class Interrupted:
 
 @contextmanager
 def interruptible() -> Iterator[Interrupted]:
-    """Take the first Ctrl-C as a wish to stop; the second one only waits for calls of git under way."""
+    """Take the first Ctrl-C as a wish to stop; the second one, and other signals, end all that is under way.
+
+    They raise `KeyboardInterrupt`.
+    """
     stop = Interrupted()
 
     def note(number: int, frame: FrameType | None) -> None:
-        del number, frame
-        if stop:
-            raise KeyboardInterrupt
-        stop.by_user = True
+        del frame
+        first = number == signal.SIGINT and not stop.signal
+        stop.signal = number
         stop.set()
+        if not first:
+            end_all()
+            raise KeyboardInterrupt
+        with suppress(RuntimeError, OSError):
+            print(STOPPING, file=sys.stderr)
 
     if threading.current_thread() is not threading.main_thread():
         yield stop
         return
-    before = signal.signal(signal.SIGINT, note)
+    begin_again()
+    others = [number for number in ENDING if signal.getsignal(number) == signal.SIG_DFL]
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, *others)}
     try:
         yield stop
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def done(
@@ -100,6 +115,7 @@ class Workers(Executor):
             try:
                 return self._pool.submit(fn, *args, **kwargs)
             except BrokenProcessPool:
+                check()
                 self._pool.shutdown(wait=False)
                 self._pool = self._new()
                 return self._pool.submit(fn, *args, **kwargs)
@@ -123,11 +139,12 @@ def in_process(pool: Executor, function: Callable[P, Result], /, *args: P.args, 
     """What a function returns in another process.
 
     Where one dies, nobody knows whose fault that is; so each is tried once more in a process by itself.
-    Raises `BrokenProcessPool` where that one dies too.
+    Raises `BrokenProcessPool` where that one dies too, and `Ended` where the run is being ended.
     """
     try:
         return pool.submit(function, *args, **kwargs).result()
     except BrokenProcessPool:
+        check()
         with processes(1) as alone:
             return alone.submit(function, *args, **kwargs).result()
 

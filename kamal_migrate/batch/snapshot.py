@@ -64,7 +64,10 @@ class Snapshot:
         if entry.mode == SUBMODULE:
             raise InputError(path, "this is a submodule, another repository")
         size = entry.size
-        data = b"" if size is not None and size > MAX_BYTES else self._load(entry.object)
+        try:
+            data = b"" if size is not None and size > MAX_BYTES else self._load(entry.object)
+        except InputError as error:
+            raise InputError(path, error.message) from None
         if max(size or 0, len(data)) > MAX_BYTES:
             raise InputError(path, f"{max(size or 0, len(data)):,} bytes are too many for a Kamal config")
         if data.startswith(_POINTER):

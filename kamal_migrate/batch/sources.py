@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import glob
 import os
-import re
 from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from kamal_migrate.batch.repository import is_url
+
 URL, REPOSITORY, FOLDER = "url", "repository", "folder"
-_URL = re.compile(r"(?:https?|ssh|git|file)://\S+|(?:[\w.-]+@)?[\w.-]+:(?!//)[^\s\\]\S*")
 MAX_BYTES = 4 * 1024 * 1024
 
 
@@ -52,7 +52,7 @@ def _of(name: str, beside: Path, *, listed: bool = False) -> Iterator[Found]:
         yield from _of_folder(path)
     elif os.path.isfile(path) and not listed:  # noqa: PTH113
         yield from _of_list(path)
-    elif _URL.fullmatch(name) and not name.startswith("-"):
+    elif is_url(name) and not name.startswith("-"):
         yield Found(name, URL)
     elif glob.has_magic(name):
         hits = [one for hit in sorted(glob.glob(str(path))) for one in _in_folder(Path(hit))]  # noqa: PTH207

@@ -11,68 +11,53 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
-from enum import Enum
 from pathlib import Path
 from typing import Any
 
 from platformdirs import user_cache_path, user_state_path
 
-from kamal_migrate.batch.locking import Busy, locked
+from kamal_migrate.batch.locking import Busy, holder, locked
 from kamal_migrate.batch.original import Original
 from kamal_migrate.batch.row import Row, Stage
-from kamal_migrate.batch.work import Outcome, Work
+from kamal_migrate.batch.tables import COLUMNS, SCHEMA_VERSION, TABLES, bound, row_of, text_of, values_of
+from kamal_migrate.batch.work import Work
 
-SCHEMA_VERSION = 1
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_TABLES = """
-CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE repository (
-  source TEXT PRIMARY KEY, position INTEGER NOT NULL, kind TEXT NOT NULL, stage TEXT NOT NULL,
-  outcome TEXT NOT NULL DEFAULT '', reason TEXT NOT NULL DEFAULT '', arch INTEGER NOT NULL DEFAULT 0,
-  input TEXT NOT NULL DEFAULT '', base TEXT NOT NULL DEFAULT '', trunk TEXT NOT NULL DEFAULT '',
-  branch TEXT NOT NULL DEFAULT '', made TEXT NOT NULL DEFAULT '', pushed TEXT NOT NULL DEFAULT '',
-  link TEXT NOT NULL DEFAULT '', written INTEGER NOT NULL DEFAULT 0, report BLOB NOT NULL DEFAULT x''
-);
-CREATE TABLE file (
-  source TEXT NOT NULL, path TEXT NOT NULL, data BLOB, renamed_from TEXT,
-  PRIMARY KEY (source, path)
-);
-CREATE TABLE original (
-  source TEXT NOT NULL, path TEXT NOT NULL, data BLOB, mode INTEGER, written BLOB, around TEXT NOT NULL,
-  PRIMARY KEY (source, path)
-);
-"""
 
 
 class CampaignError(Exception):
     """The campaign cannot go on, and what to do."""
 
 
-_COLUMNS = (
-    "source", "kind", "stage", "outcome", "reason", "arch", "input", "base", "trunk", "branch", "made",
-    "pushed", "link", "written",
-)  # fmt: skip
-
-
 class State:
-    """The file of one campaign. Every method is one transaction: after a kill all of it holds, or nothing."""
+    """The file of one campaign. Every method is one transaction: after a kill all of it holds, or nothing.
 
-    def __init__(self, file: Path) -> None:
+    One that is only read shows what another run has kept so far.
+    """
+
+    def __init__(self, file: Path, *, only_read: bool = False) -> None:
+        self.name = file.stem
         self._file = file
-        self._data = sqlite3.connect(file, isolation_level=None, timeout=30, check_same_thread=False)
+        where = f"{file.absolute().as_uri()}?mode={'ro' if only_read else 'rw'}"
+        self._data = sqlite3.connect(
+            where, uri=True, isolation_level=None, timeout=30, check_same_thread=False
+        )
         self._lock = threading.RLock()
         try:
-            self._prepare()
+            self._prepare(only_read)
         except BaseException:
             self.close()
             raise
 
-    def _prepare(self) -> None:
-        self._data.execute("PRAGMA journal_mode=WAL")
-        self._data.execute("PRAGMA synchronous=NORMAL")
+    def _prepare(self, only_read: bool) -> None:
+        if not only_read:
+            self._data.execute("PRAGMA journal_mode=WAL")
+            self._data.execute("PRAGMA synchronous=NORMAL")
         version = self._data.execute("PRAGMA user_version").fetchone()[0]
+        if version == 0 and only_read:
+            raise CampaignError(f"campaign `{self.name}` is only being begun; look again")
         if version == 0:
-            self._data.executescript(f"BEGIN; {_TABLES} PRAGMA user_version={SCHEMA_VERSION}; COMMIT")
+            self._data.executescript(f"BEGIN; {TABLES} PRAGMA user_version={SCHEMA_VERSION}; COMMIT")
         elif version != SCHEMA_VERSION:
             raise CampaignError(
                 f"{self._file}: made by another version of kamal-migrate; use that, or another name"
@@ -97,7 +82,7 @@ class State:
         with self._transaction():
             start = self._data.execute("SELECT COALESCE(MAX(position), 0) FROM repository").fetchone()[0]
             rows = [
-                (_bound(source), start + n, kind, Stage.WAITING.value)
+                (bound(source), start + n, kind, Stage.WAITING.value)
                 for n, (source, kind) in enumerate(sources, 1)
             ]
             self._data.executemany(
@@ -111,7 +96,7 @@ class State:
             for row in [row for row in self.rows() if row.source not in wanted]:
                 if not (row.is_done or row.has_branch or self.originals(row.source)):
                     for table in ("repository", "file"):
-                        self._data.execute(f"DELETE FROM {table} WHERE source = ?", (_bound(row.source),))
+                        self._data.execute(f"DELETE FROM {table} WHERE source = ?", (bound(row.source),))
 
     def wait(self, rows: Iterable[Row]) -> None:
         """Have repositories wait for another plan, so that `resume` knows them after a kill."""
@@ -122,26 +107,26 @@ class State:
 
     def rows(self) -> list[Row]:
         """Every repository, in the order in which they were named."""
-        found = self._read(f"SELECT {', '.join(_COLUMNS)} FROM repository ORDER BY position")
-        return [_row(values) for values in found]
+        found = self._read(f"SELECT {', '.join(COLUMNS)} FROM repository ORDER BY position")
+        return [row_of(values) for values in found]
 
     def row(self, source: str) -> Row:
         """One repository."""
-        text = f"SELECT {', '.join(_COLUMNS)} FROM repository WHERE source = ?"
-        return _row(self._read(text, source)[0])
+        text = f"SELECT {', '.join(COLUMNS)} FROM repository WHERE source = ?"
+        return row_of(self._read(text, source)[0])
 
     def planned(self, row: Row, work: Work) -> None:
         """Keep what is to be done in a repository; of files that may hold secrets, only that they change."""
         report = zlib.compress(json.dumps(work.report).encode()) if work.report else b""
         with self._transaction():
             self._update(row)
-            source = _bound(row.source)
+            source = bound(row.source)
             self._data.execute("UPDATE repository SET report = ? WHERE source = ?", (report, source))
             self._data.execute("DELETE FROM file WHERE source = ?", (source,))
             self._data.executemany(
                 "INSERT INTO file VALUES (?, ?, ?, ?)",
                 [
-                    (source, _bound(path), data, _bound(work.renamed.get(path)))
+                    (source, bound(path), data, bound(work.renamed.get(path)))
                     for path, data in {**work.files, **dict.fromkeys(work.secret)}.items()
                 ],
             )
@@ -152,9 +137,9 @@ class State:
             self._update(row)
 
     def _update(self, row: Row) -> None:
-        names = ", ".join(f"{name} = ?" for name in _COLUMNS[1:])
-        values = [_value(getattr(row, name)) for name in _COLUMNS[1:]]
-        self._data.execute(f"UPDATE repository SET {names} WHERE source = ?", (*values, _bound(row.source)))
+        names = ", ".join(f"{name} = ?" for name in COLUMNS[1:])
+        values = (*values_of(row), bound(row.source))
+        self._data.execute(f"UPDATE repository SET {names} WHERE source = ?", values)
 
     def is_whole(self, source: str) -> bool:
         """Whether all files that come to a repository are kept."""
@@ -163,7 +148,7 @@ class State:
     def files(self, source: str) -> tuple[dict[str, bytes], dict[str, str]]:
         """The files that come to a repository; and the old paths of those that are renamed, by the new."""
         rows = self._read("SELECT path, data, renamed_from FROM file WHERE source = ? ORDER BY path", source)
-        plain = [(_text(path), data, _text(old or "")) for path, data, old in rows]
+        plain = [(text_of(path), data, text_of(old or "")) for path, data, old in rows]
         return {path: data for path, data, _ in plain}, {path: old for path, _, old in plain if old}
 
     def report(self, source: str) -> dict[str, Any]:
@@ -178,7 +163,7 @@ class State:
             self._data.executemany(
                 "INSERT OR IGNORE INTO original VALUES (?, ?, ?, ?, ?, ?)",
                 [
-                    (_bound(source), _bound(file.path), file.data, file.mode, file.written, file.around)
+                    (bound(source), bound(file.path), file.data, file.mode, file.written, file.around)
                     for file in originals
                 ],
             )
@@ -186,16 +171,16 @@ class State:
     def originals(self, source: str) -> list[Original]:
         """The files of a repository as they were."""
         text = "SELECT path, data, mode, written, around FROM original WHERE source = ? ORDER BY path"
-        return [Original(_text(path), *more) for path, *more in self._read(text, source)]
+        return [Original(text_of(path), *more) for path, *more in self._read(text, source)]
 
     def forget_originals(self, source: str) -> None:
         """They are back where they were."""
         with self._transaction():
-            self._data.execute("DELETE FROM original WHERE source = ?", (_bound(source),))
+            self._data.execute("DELETE FROM original WHERE source = ?", (bound(source),))
 
     def _read(self, text: str, *values: str) -> list[tuple[Any, ...]]:
         with self._lock:
-            return self._data.execute(text, [*map(_bound, values)]).fetchall()
+            return self._data.execute(text, [*map(bound, values)]).fetchall()
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -214,33 +199,6 @@ class State:
                         " mended, run the same again"
                     ) from error
                 raise
-
-
-def _value(value: object) -> object:
-    if isinstance(value, Enum):
-        return value.value
-    return "" if value is None else _bound(value) if isinstance(value, str) else value
-
-
-def _bound(text: str | None) -> str | bytes | None:
-    """A text as SQLite takes it: a path that is no UTF-8, as its bytes."""
-    try:
-        if text is not None:
-            text.encode()
-    except UnicodeEncodeError:
-        return os.fsencode(text or "")
-    return text
-
-
-def _text(value: Any) -> Any:
-    return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else value
-
-
-def _row(values: tuple[Any, ...]) -> Row:
-    found = dict(zip(_COLUMNS, map(_text, values), strict=True))
-    outcome = Outcome(found["outcome"]) if found["outcome"] else None
-    flags = {name: bool(found[name]) for name in ("arch", "written")}
-    return Row(**{**found, **flags, "stage": Stage(found["stage"]), "outcome": outcome})
 
 
 def check_name(name: str) -> str:
@@ -279,25 +237,41 @@ def opened(name: str, *, new: bool = False) -> Iterator[State]:
 
     A second run of the same campaign is told so at once; a run that was killed leaves no lock behind.
     """
-    check_name(name)
-    folder = state_folder()
-    file = folder / f"{name}.sqlite"
-    if not new and not file.exists():
-        known = ", ".join(names()) or "there is none yet: kamal-migrate batch plan SOURCES"
-        raise CampaignError(f"there is no campaign `{name}`; known: {known}")
+    file = _file(check_name(name), new=new)
     with ExitStack() as stack:
         try:
-            stack.enter_context(locked(folder / f"{name}.lock"))
+            stack.enter_context(locked(file.with_suffix(".lock")))
         except Busy as error:
             raise CampaignError(f"campaign `{name}` is in use by {error}; wait, or stop it") from None
         except OSError as error:
-            raise CampaignError(f"{folder}: cannot be used: {error.strerror}") from None
+            raise CampaignError(f"{file.parent}: cannot be used: {error.strerror}") from None
         yield stack.enter_context(closing(_opened(file)))
 
 
-def _opened(file: Path) -> State:
+@contextmanager
+def looked_at(name: str) -> Iterator[State]:
+    """The state of a campaign as it is, which another run may be writing. Raises `CampaignError`."""
+    with closing(_opened(_file(check_name(name)), only_read=True)) as state:
+        yield state
+
+
+def user(name: str) -> str:
+    """Which process is at a campaign now, as ``process 123``; empty where none is. Raises `CampaignError`."""
+    return holder(_file(check_name(name)).with_suffix(".lock"))
+
+
+def _file(name: str, *, new: bool = False) -> Path:
+    file = state_folder() / f"{name}.sqlite"
+    if not new and not file.exists():
+        known = ", ".join(names()) or "there is none yet: kamal-migrate batch plan SOURCES"
+        raise CampaignError(f"there is no campaign `{name}`; known: {known}")
+    return file
+
+
+def _opened(file: Path, *, only_read: bool = False) -> State:
     try:
-        os.close(os.open(file, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
-        return State(file)
+        if not only_read:
+            os.close(os.open(file, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+        return State(file, only_read=only_read)
     except (sqlite3.Error, OSError) as error:
         raise CampaignError(f"{file}: cannot be used: {error}") from None

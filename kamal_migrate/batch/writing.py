@@ -11,9 +11,10 @@ from typing import NamedTuple, Union
 
 from kamal_migrate.batch.branches import checked_out, commit_at
 from kamal_migrate.batch.calling import Answer, GitError, checked
-from kamal_migrate.batch.objects import FOLDER, Objects, Row, is_folder
+from kamal_migrate.batch.objects import Objects
 from kamal_migrate.batch.repository import Repository, ref
 from kamal_migrate.batch.snapshot import EXECUTABLE, LINK, REGULAR, SUBMODULE
+from kamal_migrate.batch.trees import FOLDER, Row, is_folder
 
 _KINDS = {"tree": 2, "blob": 3}
 _STRANGE = {b"", b".", b"..", b".git"}
@@ -64,12 +65,15 @@ def commit(
     pack = _pack(made.written.values(), made.hash_name)
     checked(repository.call("unpack-objects", "-q", given=pack), f"{repository.name}: nothing is written")
     name = _commit(repository, tree, base, message)
-    why = f"commit: {message.partition(chr(10))[0]}"
-    updated = repository.call(
-        "update-ref", "--no-deref", "-m", why, ref(branch), name, expected or "0" * len(base)
-    )
-    checked(updated, f"{repository.name}: {branch} is left as it was")
+    _set_branch(repository, branch, name, expected or "0" * len(base), message)
     return name
+
+
+def _set_branch(repository: Repository, branch: str, commit: str, expected: str, message: str) -> None:
+    """Set a branch that is at ``expected``, all zeros for one that is not there. Raises `GitError`."""
+    why = f"commit: {message.partition(chr(10))[0]}"
+    answer = repository.call("update-ref", "--no-deref", "-m", why, ref(branch), commit, expected)
+    checked(answer, f"{repository.name}: {branch} is left as it was")
 
 
 class _Trees:

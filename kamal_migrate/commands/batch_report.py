@@ -11,7 +11,7 @@ from typing import Annotated
 
 from kamal_migrate.asking import Terminal
 from kamal_migrate.batch.report import MADE_BY, text
-from kamal_migrate.batch.state import State, opened
+from kamal_migrate.batch.state import State, looked_at
 from kamal_migrate.commands.campaigns import DEFAULT
 from kamal_migrate.commands.options import Color, word
 from kamal_migrate.report.lines import Line, printable
@@ -37,7 +37,7 @@ def command(terminal: Callable[[str], Terminal]) -> Callable[..., None]:
         """What is to be done, or was, in one report; secrets are masked."""
         wanted, show = choice("--format", form, FORMATS), terminal(color)
         file = Path(output) if output else Path(f"kamal-migrate-{name}.html") if wanted == "html" else None
-        with opened(name) as state:
+        with looked_at(name) as state:
             if file is not None:
                 write(file, _parts(state, name, wanted))
                 show.lines([Line(printable(str(file)))])

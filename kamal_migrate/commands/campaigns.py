@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -13,6 +14,7 @@ from kamal_migrate.batch import campaign
 from kamal_migrate.batch.applying import CHANGES
 from kamal_migrate.batch.bodies import write_bodies
 from kamal_migrate.batch.campaign import Portion
+from kamal_migrate.batch.ending import Ended
 from kamal_migrate.batch.orders import Orders
 from kamal_migrate.batch.progress import progress
 from kamal_migrate.batch.report import text
@@ -24,13 +26,17 @@ from kamal_migrate.report.lines import Line, printable, wrapped
 from kamal_migrate.request import UsageError
 
 DEFAULT = "upgrade"
-INTERRUPTED = 130
 PLAN, APPLY = "plan", "apply"
 
 
-def record(state: State, orders: Orders, doing: str) -> None:
+def record(state: State, orders: Orders, doing: str, portion: Portion) -> None:
     """Keep what is asked for, so that `resume` can go on with it."""
-    state.set({**orders.as_settings(), "doing": doing})
+    state.set({**orders.as_settings(), "doing": doing, "next": json.dumps(portion.next)})
+
+
+def next_portion(state: State) -> Portion:
+    """What `resume` goes over."""
+    return Portion(*json.loads(state.settings.get("next", "[]")))
 
 
 def plan(
@@ -69,7 +75,7 @@ def carry_out(
     if not yes and not _agreed(terminal, _question(rows, orders)):
         terminal.lines([Line("Nothing written.")])
         return campaign.DONE
-    record(state, orders, APPLY)
+    record(state, orders, APPLY, portion)
     _go_over(
         rows,
         terminal,
@@ -78,8 +84,9 @@ def carry_out(
         again=f"resume{_named(orders)}",
     )
     now = [state.row(row.source) for row in rows]
-    terminal.lines(_after_apply(state, now, orders, quiet=quiet))
+    terminal.lines(_after_apply(state, now, quiet=quiet))
     _write_bodies(state, orders, terminal)
+    terminal.lines(_go_on(state, orders, portion.next))
     return campaign.exit_code(state.rows())
 
 
@@ -125,18 +132,18 @@ def _go_over(
     quiet: bool,
     again: str,
 ) -> None:
-    """Go over repositories, and show how far it is. After a Ctrl-C the command ends with 130."""
+    """Go over repositories, and show how far it is. After a signal it ends with 128 and its number."""
     with (
         interruptible() as stop,
-        suppress(KeyboardInterrupt),
+        suppress(KeyboardInterrupt, Ended),
         progress(len(rows), terminal, quiet=quiet) as tick,
     ):
         for row in start(stop):
             tick(row)
-    if stop.by_user:
+    if stop.signal:
         done = Line("Stopped; what was done is kept.", "head")
         terminal.lines([done, Line(f"Go on: kamal-migrate batch {again}")])
-        raise typer.Exit(INTERRUPTED)
+        raise typer.Exit(128 + stop.signal)
 
 
 def _named(orders: Orders) -> str:
@@ -171,24 +178,33 @@ def _after_plan(state: State, orders: Orders, *, quiet: bool) -> Iterator[Line]:
     yield from text.problems(rows)
     yield from text.totals(rows)
     if not orders.arch and any(row.arch for row in rows):
-        hint = "Nobody said what some servers run; the answer for all: batch plan --arch amd64 SOURCES"
+        hint = f"Nobody said what some servers run; the answer for all: batch plan{named} --arch amd64"
         yield from wrapped(hint, 0, "assumed", hang=2)
     if any(row.stage is Stage.WAITING for row in rows):
         yield Line(f"Go on: kamal-migrate batch resume{named}")
     if any(row.outcome in CHANGES for row in rows):
         yield Line(f"Look at it: kamal-migrate batch report{named} --format html")
+    if any(row.outcome in CHANGES and not row.only_hands for row in rows):
         yield Line(f"Do it: kamal-migrate batch apply{named}{' --in-place' * orders.in_place}")
 
 
-def _after_apply(state: State, now: Sequence[Row], orders: Orders, *, quiet: bool) -> Iterator[Line]:
+def _after_apply(state: State, now: Sequence[Row], *, quiet: bool) -> Iterator[Line]:
     """The same after it is carried out, with where pull requests are opened."""
-    named = _named(orders)
     if not quiet:
         yield from text.table(now)
         yield Line()
     yield from text.problems(now)
     yield from text.links(now)
     yield from text.totals(state.rows())
-    left = campaign.to_apply(state, Portion(), orders)
+
+
+def _go_on(state: State, orders: Orders, following: Portion) -> Iterator[Line]:
+    """The command for what is left, if anything is: `resume`, or `apply` where that would do nothing."""
+    left = len(campaign.to_apply(state, Portion(), orders))
+    come = len(campaign.to_apply(state, following, orders))
     if left:
-        yield Line(f"{text.repositories(len(left))} left. Go on: kamal-migrate batch resume{named}")
+        how = f"{'resume' if come else 'apply'}{_named(orders)}"
+        next_wave = f" with the next {come}" if 0 < come < left else ""
+        yield from wrapped(
+            f"{text.repositories(left)} left. Go on{next_wave}: kamal-migrate batch {how}", 0, hang=2
+        )

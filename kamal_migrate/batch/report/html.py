@@ -14,22 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from kamal_migrate import __version__
 from kamal_migrate.batch.report import MADE_BY
-from kamal_migrate.batch.report.repository import (
-    OUTCOMES,
-    Automatic,
-    Entry,
-    Report,
-    Reports,
-    Task,
-    automatic,
-    changes,
-    entries,
-    pieces,
-    reasons,
-    runbooks,
-    tasks,
-    views,
-)
+from kamal_migrate.batch.report import repository as about
 from kamal_migrate.batch.report.sides import sides
 from kamal_migrate.batch.row import Row
 from kamal_migrate.masking import mask
@@ -40,17 +25,17 @@ from kamal_migrate.report.lines import printable
 class Opened(NamedTuple):
     """A repository with all that is shown when it is opened."""
 
-    entry: Entry
-    report: Report
+    entry: about.Entry
+    report: about.Report
     trunk: str
     changes: list[DeploymentChange]
     everywhere: frozenset[str]
-    tasks: list[Task]
-    runbooks: list[Report]
-    automatic: Automatic | None
+    tasks: list[about.Task]
+    runbooks: list[about.Report]
+    automatic: about.Automatic | None
 
 
-def parts(campaign: str, rows: Sequence[Row], reports: Reports) -> Iterator[str]:
+def parts(campaign: str, rows: Sequence[Row], reports: about.Reports) -> Iterator[str]:
     """The page in parts; the report of only one repository is in memory at a time."""
     counted = Counter(row.said for row in rows)
     style, script = _text("page.css"), _text("page.js")
@@ -60,8 +45,8 @@ def parts(campaign: str, rows: Sequence[Row], reports: Reports) -> Iterator[str]
         .generate(
             campaign=campaign,
             made_by=f"{MADE_BY} {__version__}",
-            totals=[(outcome, counted[outcome]) for outcome in OUTCOMES if counted[outcome]],
-            entries=list(entries(rows, reports)),
+            totals=[(outcome, counted[outcome]) for outcome in about.OUTCOMES if counted[outcome]],
+            entries=list(about.entries(rows, reports)),
             opened=_opened(rows, reports),
             style=style,
             script=script,
@@ -70,12 +55,12 @@ def parts(campaign: str, rows: Sequence[Row], reports: Reports) -> Iterator[str]
     )
 
 
-def _opened(rows: Sequence[Row], reports: Reports) -> Iterator[Opened]:
-    for row, entry in zip(rows, entries(rows, reports), strict=True):
+def _opened(rows: Sequence[Row], reports: about.Reports) -> Iterator[Opened]:
+    for row, entry in zip(rows, about.entries(rows, reports), strict=True):
         report = reports(row)
         if report:
-            found = (changes(report), views(report), tasks(report), runbooks(report))
-            yield Opened(entry, report, row.trunk, *found, automatic(report, row.trunk))
+            found = (about.changes(report), about.views(report), about.tasks(report), about.runbooks(report))
+            yield Opened(entry, report, row.trunk, *found, about.automatic(report, row.trunk))
 
 
 def _policy(style: str, script: str) -> str:
@@ -104,7 +89,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         finalize=_shown,
     )
-    made.filters.update(pieces=pieces, reasons=reasons, sides=sides, mask=mask)
+    made.filters.update(pieces=about.pieces, reasons=about.reasons, sides=sides, mask=mask)
     return made
 
 

@@ -62,7 +62,7 @@ def entries(rows: Iterable[Row], reports: Reports) -> Iterator[Entry]:
             mask(row.reason),
             report.get("from") or "",
             report.get("to") or "",
-            len(_with_safety(findings, "manual")) + len(_misfits(report)),
+            len(_with_safety(findings, "manual")) + len(misfits(report)),
             len(_with_safety(findings, "assumed")),
             row.became,
             mask(row.link),
@@ -147,12 +147,12 @@ def tasks(report: Report) -> list[Task]:
         same.setdefault(finding["message"], {}).update(dict.fromkeys(_places(finding)))
     return [
         *(_task(todo, notes, messages) for (todo, notes), messages in found.items()),
-        *([Task(tuple(_misfits(report)), WAYS_OUT)] if _misfits(report) else ()),
+        *([Task(tuple(misfits(report)), WAYS_OUT)] if misfits(report) else ()),
         *map(_assumption, _with_safety(report.get("findings", ()), "assumed")),
     ]
 
 
-def _misfits(report: Report) -> list[Said]:
+def misfits(report: Report) -> list[Said]:
     """The hosts that pull an image which has nothing for them; each once, whatever is deployed there."""
     wrong = [host for one in report.get("hosts", ()) for host in one["hosts"] if host["fits"] is False]
     why = "and the image has nothing for that: a deploy ends there"

@@ -52,6 +52,8 @@ def totals(rows: Sequence[Row]) -> Iterator[Line]:
         *_changing([row for row in rows if not row.is_done], "to migrate"),
         *_changing([row for row in rows if row.is_done], "migrated"),
     ]
+    only_hands = sum(row.only_hands for row in rows)
+    parts += [f"{_need(only_hands)} hands only"] if only_hands else []
     parts += [f"{counted[name]} {name}" for name in _ORDER if counted[name]]
     yield from wrapped(
         f"{repositories(len(rows))}: {', '.join(parts) or 'nothing known yet'}", 0, "head", hang=2
@@ -62,7 +64,7 @@ _ORDER = ("nothing to do", "no Kamal", "refused", "failed", "waiting")
 
 
 def _changing(rows: Sequence[Row], done: str) -> Iterator[str]:
-    hands = sum(row.outcome is Outcome.HANDS for row in rows)
+    hands = sum(row.outcome is Outcome.HANDS and not row.only_hands for row in rows)
     count = hands + sum(row.outcome is Outcome.MIGRATED for row in rows)
     if count:
         yield f"{count} {done}{f' ({_need(hands)} hands)' if hands else ''}"
