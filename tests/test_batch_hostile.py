@@ -6,6 +6,7 @@ import os
 import random
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -136,6 +137,21 @@ def test_links_that_lead_out(path: str, in_place: bool, relative: bool, place: P
         assert "OUTSIDE" not in str(state.report(row.source))
     assert batch("undo", "--yes").code == 0
     assert snapshot(outside) == as_it_was
+
+
+def test_no_module_comes_from_the_current_folder(place: Path, tmp_path: Path) -> None:
+    """Python looks there first when it is started with a text, as worker processes are."""
+    canary = tmp_path / "canary"
+    work = working(place / "work")
+    for name in ("kamal_migrate", "json", "signal", "threading", "yaml", "multiprocessing"):
+        (work / f"{name}.py").write_text(f"open({str(canary)!r}, 'a').write({name!r})\nraise SystemExit\n")
+    program = "import sys; del sys.path[0]; from kamal_migrate.__main__ import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", program, "batch", "plan", "."], cwd=work, capture_output=True, text=True
+    )
+    assert not canary.exists()
+    assert (done.returncode, done.stderr) == (0, "")
+    assert rows()["work"].outcome is Outcome.MIGRATED
 
 
 def test_a_link_inside_is_followed(place: Path) -> None:

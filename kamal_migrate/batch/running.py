@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
-from multiprocessing import connection
+from multiprocessing import connection, forkserver
 from types import FrameType
 from typing import ParamSpec, TypeVar
 
@@ -107,6 +107,8 @@ class Workers(Executor):
     def _new(self) -> ProcessPoolExecutor:
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(["kamal_migrate.batch.work"])
+        with _in_folder("/"):
+            forkserver.ensure_running()
         return ProcessPoolExecutor(self._count, context, initializer=_begin)
 
     def submit(self, fn: Callable[P, Result], /, *args: P.args, **kwargs: P.kwargs) -> Future[Result]:
@@ -123,6 +125,18 @@ class Workers(Executor):
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """End the processes."""
         self._pool.shutdown(wait=wait, cancel_futures=cancel_futures)
+
+
+@contextmanager
+def _in_folder(folder: str) -> Iterator[None]:
+    """Start Python elsewhere: with ``-c`` it takes modules from the current folder, which may be anyone's."""
+    here = os.open(".", os.O_RDONLY)
+    try:
+        os.chdir(folder)
+        yield
+    finally:
+        os.fchdir(here)
+        os.close(here)
 
 
 @contextmanager
