@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from kamal_migrate.batch.snapshot import EXECUTABLE, LINK, REGULAR, SUBMODULE, Entry, Snapshot
 from kamal_migrate.folder import read
 from kamal_migrate.project import InputError
-from kamal_migrate.reading import MAX_BYTES, NoConfig, read_project
+from kamal_migrate.reading import NoConfig, read_project
 from tests.commanding import CONFIG, KAMAL_2, git, make_app
 from tests.support import FIXTURES
 
@@ -79,13 +79,17 @@ def test_what_is_no_file() -> None:
     assert source.listing("") == (["config"], ["big.yml"])
 
 
-def test_what_is_too_big_is_not_even_loaded() -> None:
-    def load(_: str) -> bytes:
-        raise AssertionError("it is not asked for")
+def test_what_is_too_big_harms_nothing_that_is_not_asked_for() -> None:
+    def load(name: str) -> bytes:
+        if name == "1":
+            raise InputError(name, "too big")
+        return KAMAL_2.encode()
 
-    source = Snapshot("shop", {CONFIG: Entry(REGULAR, "1", 200 * MAX_BYTES)}, load)
-    assert "too many" in refusal(source, CONFIG)
-    assert "too many" in refusal(snapshot({CONFIG: b"#" * (MAX_BYTES + 1)}), CONFIG)
+    source = Snapshot("shop", {".gitignore": Entry(REGULAR, "1"), CONFIG: Entry(REGULAR, "2")}, load)
+    with pytest.raises(InputError, match=r"^\.gitignore: too big$"):
+        source.bytes(".gitignore")
+    assert source.ignored("", [".env"]) == set()
+    assert source.bytes(CONFIG) == KAMAL_2.encode()
 
 
 def test_paths_that_no_working_tree_has_are_not_seen() -> None:

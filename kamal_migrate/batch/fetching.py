@@ -97,6 +97,7 @@ def fetch_files(objects: Objects, names: Iterable[str], timeout: float) -> None:
     missing = objects.missing(names) if repository.url is not None else []
     if missing:
         _fetch_objects(repository, missing, Clock(timeout))
+        objects.close()
 
 
 def _fetch_objects(repository: Repository, names: list[str], clock: Clock) -> None:

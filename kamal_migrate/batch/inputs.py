@@ -61,12 +61,8 @@ def read_input(row: Row, orders: Orders) -> Input:
 def _snapshot(row: Row, objects: Objects, commit: str, orders: Orders) -> Snapshot:
     """The tree of a commit; of a copy without files those that matter are fetched, all at once."""
     entries = objects.entries(commit)
-    matters = [entries[path].object for path in wanted(Snapshot(row.name, entries, objects.blob))]
-    asked = {*matters, *_links(entries)}
-    if any(entry.size is None for entry in entries.values()):
-        fetch_files(objects, asked, orders.timeout)
-        objects.close()
-    found = objects.blobs(matters)
+    found: dict[str, bytes] = {}
+    asked = set(_links(entries))
 
     def load(name: str) -> bytes:
         if name not in found:
@@ -76,7 +72,12 @@ def _snapshot(row: Row, objects: Objects, commit: str, orders: Orders) -> Snapsh
             found[name] = objects.blob(name)
         return found[name]
 
-    return Snapshot(row.name, objects.sized(entries), load)
+    source = Snapshot(row.name, entries, load)
+    matters = [entries[path].object for path in wanted(source)]
+    asked.update(matters)
+    fetch_files(objects, asked, orders.timeout)
+    found.update(objects.blobs(matters))
+    return source
 
 
 def _links(entries: Mapping[str, Entry]) -> list[str]:

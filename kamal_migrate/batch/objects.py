@@ -6,7 +6,7 @@ import os
 import re
 import select
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import IO, NamedTuple, NoReturn
 
@@ -21,7 +21,7 @@ from kamal_migrate.batch.calling import (
     start,
 )
 from kamal_migrate.batch.repository import Repository, pointed_branch, ref
-from kamal_migrate.batch.snapshot import SUBMODULE, Entry
+from kamal_migrate.batch.snapshot import Entry
 from kamal_migrate.batch.trees import Row, is_folder, rows_of, text
 from kamal_migrate.project import InputError
 from kamal_migrate.reading import MAX_BYTES
@@ -105,26 +105,13 @@ class Objects:
         return [data for _, data in self._ask("contents", names)]
 
     def entries(self, commit: str) -> dict[str, Entry]:
-        """The files of a commit by their paths. Their sizes, which take long to tell, are not known yet."""
+        """The files of a commit by their paths."""
         found = {
             path: Entry(row.mode.decode().zfill(6), row.id)
             for path, row in self._walk(commit)
             if not is_folder(row)
         }
         return dict(sorted(found.items()))
-
-    def sized(self, entries: Mapping[str, Entry]) -> dict[str, Entry]:
-        """The entries with the sizes of those files that are here now."""
-        asked = list(
-            dict.fromkeys(
-                entry.object for entry in entries.values() if entry.size is None and entry.mode != SUBMODULE
-            )
-        )
-        sizes = {name: info.size for name, info in zip(asked, self.infos(asked), strict=True) if info}
-        return {
-            path: entry if entry.size is not None else entry._replace(size=sizes.get(entry.object))
-            for path, entry in entries.items()
-        }
 
     def trees(self, names: Iterable[str]) -> Iterator[list[Row]]:
         """The rows of trees. Raises `GitError` where one is not here, or is none."""
@@ -146,10 +133,15 @@ class Objects:
         """The bytes of a file, for a `Snapshot`. Raises `InputError` for one that is too big or not here."""
         data = self.blobs([name]).get(name)
         if data is None:
-            too_big = self.infos([name])[0] or self.repository.url is not None
-            why = "this is too big for a Kamal config" if too_big else "this was not fetched"
-            raise InputError(name, why)
+            raise InputError(name, self._why_not(name))
         return data
+
+    def _why_not(self, name: str) -> str:
+        [info] = self.infos([name])
+        if info:
+            return f"{info.size:,} bytes are too many for a Kamal config"
+        fetched = self.repository.url is not None
+        return "this is too big for a Kamal config" if fetched else "this was not fetched"
 
     def missing(self, names: Iterable[str]) -> list[str]:
         """Those of the objects that are not here, as in a partial clone."""

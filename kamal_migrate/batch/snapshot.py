@@ -9,27 +9,27 @@ from typing import NamedTuple
 
 from kamal_migrate.batch.ignoring import ignored_by
 from kamal_migrate.project import InputError
-from kamal_migrate.reading import MAX_BYTES
+from kamal_migrate.reading import guest
 
 LINK, SUBMODULE, EXECUTABLE, REGULAR = "120000", "160000", "100755", "100644"
 MAX_LINKS = 10
+Bytes = bytes  # Not the method of that name.
 _POINTER = b"version https://git-lfs.github.com/spec/"
 _STRANGE = {"", ".", "..", ".git"}
 
 
 class Entry(NamedTuple):
-    """A file of a tree: its mode as git writes it, the name of its object, its size in bytes if known."""
+    """A file of a tree: its mode as git writes it, and the name of its object."""
 
     mode: str
     object: str
-    size: int | None = None
 
 
 class Snapshot:
     """A `kamal_migrate.reading.Source` over the tree of a commit.
 
-    ``entries`` are its files by path; ``load`` gives the bytes of an object, and is asked only for files
-    that matter. Paths that no working tree could have are not seen.
+    ``entries`` are its files by path; ``load`` gives the bytes of an object, is asked only for files that
+    matter, and raises `InputError` for what is too big. Paths that no working tree could have are not seen.
     """
 
     def __init__(self, name: str, entries: Mapping[str, Entry], load: Callable[[str], bytes]) -> None:
@@ -63,13 +63,10 @@ class Snapshot:
         entry = self._entries[target]
         if entry.mode == SUBMODULE:
             raise InputError(path, "this is a submodule, another repository")
-        size = entry.size
         try:
-            data = b"" if size is not None and size > MAX_BYTES else self._load(entry.object)
+            data = self._load(entry.object)
         except InputError as error:
             raise InputError(path, error.message) from None
-        if max(size or 0, len(data)) > MAX_BYTES:
-            raise InputError(path, f"{max(size or 0, len(data)):,} bytes are too many for a Kamal config")
         if data.startswith(_POINTER):
             raise InputError(path, "this is a pointer of Git LFS; the file itself is not in the repository")
         return data
@@ -79,13 +76,13 @@ class Snapshot:
         del root  # A tree is one repository, whatever folders its apps are in.
         asked = [path for path in paths if path not in self._entries]
         above = {posixpath.join(folder, ".gitignore") for path in asked for folder in _above(path)}
-        files = {path: self.bytes(path) for path in above if self._is_ignore_file(path)}
+        files = {path: data for path in above if (data := self._ignore_file(path))}
         return ignored_by(files, asked) if files else set()
 
-    def _is_ignore_file(self, path: str) -> bool:
+    def _ignore_file(self, path: str) -> Bytes | None:
         """Git follows no link here."""
         entry = self._entries.get(path)
-        return entry is not None and entry.mode in (REGULAR, EXECUTABLE) and (entry.size or 0) <= MAX_BYTES
+        return guest(self, path) if entry and entry.mode in (REGULAR, EXECUTABLE) else None
 
     def _target(self, path: str) -> str:
         """The path that a path leads to over links. Raises `InputError` for one out of the tree."""
