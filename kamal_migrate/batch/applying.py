@@ -17,7 +17,7 @@ from kamal_migrate.batch.calling import GitError
 from kamal_migrate.batch.ending import Ended
 from kamal_migrate.batch.fetching import fetch_branch
 from kamal_migrate.batch.forges import pull_request_link
-from kamal_migrate.batch.inputs import is_as_planned, repository_of, working_tree
+from kamal_migrate.batch.inputs import may_be_as_planned, repository_of, working_tree
 from kamal_migrate.batch.objects import Objects
 from kamal_migrate.batch.orders import Orders
 from kamal_migrate.batch.original import Original, original
@@ -73,8 +73,10 @@ def _applied(state: State, row: Row, orders: Orders, pool: Executor) -> Row:
     if orders.directly and row.branch and (direct := _direct(state, row, orders)):
         return direct
     whole = state.is_whole(row.source)
-    if whole and row.outcome in CHANGES and is_as_planned(row, orders):
-        return _committed(state, row, orders, New(*state.files(row.source)))
+    if whole and row.outcome in CHANGES and may_be_as_planned(row, orders):
+        with Objects(repository_of(row, orders)) as objects:
+            if objects.head().commit == row.base:
+                return _committed(state, row, orders, New(*state.files(row.source)), objects)
     after, made = planned(row if whole else replace(row, input=""), orders, pool)
     if made.report or after.outcome is not row.outcome:
         state.planned(after, made)
@@ -85,7 +87,8 @@ def _applied(state: State, row: Row, orders: Orders, pool: Executor) -> Row:
         return after
     if orders.in_place:
         return _written(state, after, orders, new)
-    return _committed(state, after, orders, new)
+    with Objects(repository_of(row, orders, update=False)) as objects:
+        return _committed(state, after, orders, new, objects)
 
 
 class Refused(Exception):
@@ -99,32 +102,31 @@ class New(NamedTuple):
     renamed: Mapping[str, str]
 
 
-def _committed(state: State, row: Row, orders: Orders, new: New) -> Row:
+def _committed(state: State, row: Row, orders: Orders, new: New, objects: Objects) -> Row:
     """One commit on a branch, and where it is wanted the branch on the remote.
 
     The name of the branch is kept before it is made, so that `undo` knows where to look after a kill.
     """
-    repository = repository_of(row, orders, update=False)
     name = _branch(state, row, orders)
     if row.made and row.branch not in ("", name):
         branch = f"this campaign made branch `{row.branch}` here before"
         raise Refused(f"{branch}; take that back with `batch undo`, or name another campaign")
     ours = [commit for commit in (row.made, row.pushed) if commit]
-    there = _remote(repository, name, ours, orders) if orders.push else None
-    with Objects(repository) as objects:
-        before = objects.branch(name)
-        if orders.directly:
-            ours.append(row.base)
-        elif before and before not in ours:
-            _check_ours(objects, name, row, orders, ours)
-            ours.append(before)
-        if row.branch != name:
-            row = replace(row, branch=name)
-            state.update(row)
-        made = commit(objects, row.base, new.files, new.renamed, _message(state, row, orders), name, before)
+    there = _remote(objects, name, ours, orders) if orders.push else None
+    before = objects.branch(name)
+    if orders.directly:
+        ours.append(row.base)
+    elif before and before not in ours:
+        _check_ours(objects, name, row, orders, ours)
+        ours.append(before)
+    if row.branch != name:
+        row = replace(row, branch=name)
+        state.update(row)
+    made = commit(objects, row.base, new.files, new.renamed, _message(state, row, orders), name, before)
     row = replace(row, stage=Stage.COMMITTED, made=made)
     state.update(row)
-    return _pushed(state, row, orders, repository, there if there in ours else None) if orders.push else row
+    expected = there if there in ours else None
+    return _pushed(state, row, orders, objects.repository, expected) if orders.push else row
 
 
 def _direct(state: State, row: Row, orders: Orders) -> Row | None:
@@ -155,11 +157,13 @@ def _branch(state: State, row: Row, orders: Orders) -> str:
     return orders.filled(orders.branch, name=row.name.replace("/", "-"), to=_version(state, row))
 
 
-def _remote(repository: Repository, name: str, ours: list[str], orders: Orders) -> str | None:
+def _remote(objects: Objects, name: str, ours: list[str], orders: Orders) -> str | None:
     """The commit that the remote's branch is at; one that is not ours comes here: whose is it?"""
+    repository = objects.repository
     tip = remote_branch(repository, name, orders.timeout)
     if tip and tip not in ours and repository.url is not None and not orders.directly:
         fetch_branch(repository, name, orders.timeout)
+        objects.close()
     return tip
 
 
