@@ -13,7 +13,7 @@ from contextlib import suppress
 from weakref import WeakSet
 
 _GRACE = 2.0
-_LOCK = threading.Lock()
+_LOCK = threading.RLock()  # A signal may come while its own thread has it.
 _GITS: WeakSet[subprocess.Popen[bytes]] = WeakSet()
 _ending = threading.Event()
 

@@ -117,7 +117,7 @@ class State:
 
     def planned(self, row: Row, work: Work) -> None:
         """Keep what is to be done in a repository; of files that may hold secrets, only that they change."""
-        report = zlib.compress(json.dumps(work.report).encode()) if work.report else b""
+        report = zlib.compress(json.dumps(work.report).encode(), 1) if work.report else b""
         with self._transaction():
             self._update(row)
             source = bound(row.source)

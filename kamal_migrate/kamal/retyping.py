@@ -81,7 +81,7 @@ def _paired(misfit: Misfit, source: Version) -> Retyped | None:
     failed = Version(1) <= source and "env" in misfit.path
     same = not failed or (source >= Version(1, 5) and misfit.path[0] == "accessories")
     for item in misfit.data.value:
-        pair = _pair(item)
+        pair = _pair(item, is_variable=misfit.path[-1] != "args")
         if pair is None or pair[0] in pairs:
             return None
         pairs[pair[0]] = pair[1]
@@ -89,11 +89,12 @@ def _paired(misfit: Misfit, source: Version) -> Retyped | None:
     return Retyped(pairs, same) if pairs else None
 
 
-def _pair(item: Data) -> tuple[str, object] | None:
+def _pair(item: Data, *, is_variable: bool) -> tuple[str, object] | None:
     if item.kind == "map" and len(item.value) == 1:
         ((key, value),) = item.value
         return (typed.name(key), value) if value.kind in ("str", "int", "float", "bool", "erb") else None
     match = _NAMED.fullmatch(item.value) if item.kind == "str" else None
     if match is None or not _PLAIN.fullmatch(item.value):
         return None
-    return match[1], match[2] or ""
+    # Docker takes a variable without a value from where it runs; and a secret may have been meant.
+    return None if is_variable and match[2] is None else (match[1], match[2] or "")
