@@ -52,7 +52,7 @@ def run(request: Request, terminal: Terminal) -> int:
         )
         if request.writes and not request.yes and terminal.ask:
             made = settled(made, codemods, terminal)
-        show.lines(preview(made))
+        show.lines([*preview(made), *_elsewhere(folder, made)])
     else:
         show.lines(nothing_to_do(made))
     verified = verify(made) if verify else None
@@ -80,6 +80,15 @@ class _Show(NamedTuple):
     def lines(self, lines: Iterable[Line]) -> None:
         if not self.request.json:
             self.terminal.lines(lines)
+
+
+def _elsewhere(folder: Folder, made: Plan) -> Iterator[Line]:
+    """The files that links of the app lead to, where others may use them as well."""
+    for path in made.changed:
+        name = folder.name(path)
+        if name.startswith("../") and not path.startswith(("../", "/")):
+            text = f"note: {path} is {name}, outside of this folder: that is what is written"
+            yield from wrapped(text, 0, "assumed", hang=2)
 
 
 def _afterwards(outcome: _Outcome, request: Request) -> Iterator[Line]:

@@ -233,6 +233,7 @@ def test_the_configs_asked_for_and_no_others(tmp_path: Path) -> None:
     assert configs(app, str(app / "a.yml"), "b.erb") == [("a.yml", ["x"]), ("b.erb", [])]
     assert configs(app, "../out/c.yml") == [("../out/c.yml", ["y"])]
     assert configs(app, str(tmp_path / "out/c.yml")) == [(f"{tmp_path}/out/c.yml", ["y"])]
+    assert "outside of this folder" not in command("-C", app, "-c", "../out/c.yml", "--dry-run", *ONLY).out
     assert command("-C", app, "-c", "b.erb", "--yes", "--arch", "amd64", *ONLY).code == 0
     assert "multiarch" not in (app / "b.erb").read_text()
     assert (app / CONFIG).read_text() == FALSE
@@ -243,7 +244,10 @@ def test_a_linked_folder_of_configs(tmp_path: Path) -> None:
     (app / "config").rename(tmp_path / "real")
     (app / "config").symlink_to(tmp_path / "real")
     assert configs(app) == [(CONFIG, ["a", "b"])]
-    assert command("-C", app, "--yes", *ONLY).code == 0
+    done = command("-C", app, "--yes", *ONLY)
+    assert done.code == 0
+    said = " ".join(done.out.split())
+    assert "config/deploy.a.yml is ../real/deploy.a.yml, outside of this folder: that is what is" in said
     assert (app / "config").is_symlink()
     assert "arch: arm64" in (tmp_path / "real/deploy.a.yml").read_text()
 
