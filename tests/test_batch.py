@@ -215,6 +215,7 @@ def test_what_a_person_changed_since_is_not_put_back(place: Path) -> None:
     assert modes(shop) == changed
 
 
+@pytest.mark.heavy
 def test_a_working_tree_is_written_once_by_a_campaign(place: Path) -> None:
     shop = working(place / "shop")
     batch("plan", ".", "--in-place")
@@ -262,6 +263,7 @@ def test_a_clone_is_pushed_to_its_remote(place: Path, tmp_path: Path) -> None:
     assert (refs(remote)[BRANCH], BRANCH in refs(place / "shop")) == (mine, True)
 
 
+@pytest.mark.heavy
 def test_directly_on_the_default_branch(place: Path, tmp_path: Path) -> None:
     remote = bare(tmp_path / "srv" / "shop.git")
     harvest = bare(place / "harvest.git", HARVEST)
@@ -378,6 +380,7 @@ def test_what_was_said_once_holds_until_something_else_is_said(place: Path, tmp_
     assert set(refs(remote)) == {"main", BRANCH}
 
 
+@pytest.mark.heavy
 def test_a_campaign_has_one_branch_in_a_repository(place: Path) -> None:
     shop = bare(place / "shop.git")
     batch("plan", ".")
@@ -424,6 +427,7 @@ def test_a_host_that_does_not_fit_is_left_for_hands(place: Path) -> None:
     assert (entry["outcome"], entry["report"]["exit_code"]) == ("needs hands", 3)
 
 
+@pytest.mark.heavy
 def test_nothing_more_is_begun_after_so_many_failures(place: Path) -> None:
     for number in range(8):
         bare(place / f"{number}.git", SHOP, BROKEN)
@@ -505,6 +509,7 @@ def test_what_a_person_added_to_is_neither_replaced_nor_deleted(place: Path, tmp
     assert refs(remote)[BRANCH] == mine
 
 
+@pytest.mark.heavy
 def test_our_branch_follows_its_base(place: Path) -> None:
     shop = bare(place / "shop.git")
     batch("plan", ".")
@@ -544,6 +549,7 @@ def test_a_branch_that_was_merged_is_still_taken_back(place: Path) -> None:
     assert set(refs(shop)) == {"main"}
 
 
+@pytest.mark.heavy
 def test_settings_in_a_repository_and_beside_the_sources(place: Path) -> None:
     bare(place / "own.git", LEDGER, {"kamal-migrate.toml": b'to = "2.4"\n'})
     bare(place / "ledger.git", LEDGER)
@@ -638,6 +644,7 @@ def decide(view, options):
 '''
 
 
+@pytest.mark.heavy
 def test_own_codemods_that_changed_are_asked_again(place: Path) -> None:
     bare(place / "explicit.git", EXPLICIT)
     own = place.parent / "own"
@@ -673,6 +680,7 @@ def test_ctrl_c_ends_in_order_and_is_gone_on_with(place: Path) -> None:
     assert {row.outcome for row in rows("spring").values()} == {Outcome.MIGRATED}
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     ("signals", "code"),
     [([signal.SIGTERM], 143), ([signal.SIGHUP], 129), ([signal.SIGINT, signal.SIGINT], 130)],
@@ -718,6 +726,7 @@ def decide(view, options):
 '''
 
 
+@pytest.mark.heavy
 def test_what_ends_us_at_once_ends_what_plans(place: Path, tmp_path: Path) -> None:
     bare(place / "shop.git")
     own = tmp_path / "own"
