@@ -33,10 +33,16 @@ from kamal_migrate.masking import mask
 from kamal_migrate.report.deployment import DeploymentChange
 from kamal_migrate.report.lines import listed, printable
 
-_SIGNS = re.compile(r"[\\`*_\[\]<>|~&$]|^[-+=#](?=\s|[-=#]|$)|(?<=^\d)[.)]|(?<=^\d\d)[.)]")
+# Both begin with a set of characters, which is looked for fast, and then look back at what was found.
+_SIGNS = re.compile(
+    r"[\\`*_\[\]<>|~&$\-+=#.)]"
+    r"(?:(?<=[\\`*_\[\]<>|~&$])|(?<=^[-+=#])(?=\s|[-=#]|$)|(?<=^\d[.)])|(?<=^\d\d[.)]))"
+)
 _ENTITIES = {"<": "&lt;", ">": "&gt;", "&": "&amp;"}
 # Forges link what looks like a person, an issue, a commit, an address or a label; escaping does not help.
-_LINKED = re.compile(r"(?:@(?=\w)|[#!%](?=\d)|(?<=\w):(?=//)|(?<=\bwww)\.|(?<=\bGH)-(?=\d))", re.IGNORECASE)
+_LINKED = re.compile(
+    r"[@#!%:.\-](?:(?<=@)(?=\w)|(?<=[#!%])(?=\d)|(?<=\w:)(?=//)|(?<=\b[Ww]{3}\.)|(?<=\b[Gg][Hh]-)(?=\d))"
+)
 _BREAK = "&#8203;"
 
 
