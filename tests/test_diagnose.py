@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import difflib
 import io
 import json
@@ -12,7 +13,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kamal_migrate.catalog import catalog
@@ -240,10 +241,14 @@ def test_however_it_is_cut(case: Path, cuts: list[int]) -> None:
 
 
 @given(st.lists(st.binary(max_size=60), max_size=8))
+@example([b"\xef"])
+@example([b"\xef\xbb", b"\xbf"])
+@example([b"\xef\xbb\xbf\n"])
 def test_any_bytes(chunks: list[bytes]) -> None:
     read = b"".join(chunks)
     assert diagnose(chunks) == diagnose([read])
-    if not read.startswith((b"\xff\xfe", b"\xfe\xff")):
+    read = read.removeprefix(codecs.BOM_UTF8)
+    if not read.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         assert diagnose(chunks).lines == read.count(b"\n") + (not read.endswith(b"\n") and read != b"")
 
 

@@ -12,7 +12,12 @@ from typing import NamedTuple
 
 # Characters of a line that has no end; its parts overlap, so that nothing is cut for good.
 LONGEST, OVERLAP = 1 << 16, 1 << 11
-_BOMS = ((codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"), (b"", "utf-8-sig"))
+_BOMS = (
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (b"", "utf-8"),
+)
 
 _ESCAPE = r"(?:\x1b|␛|\^\[)"
 _COLOUR = re.compile(
