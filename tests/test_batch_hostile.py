@@ -146,8 +146,13 @@ def test_no_module_comes_from_the_current_folder(place: Path, tmp_path: Path) ->
     for name in ("kamal_migrate", "json", "signal", "threading", "yaml", "multiprocessing"):
         (work / f"{name}.py").write_text(f"open({str(canary)!r}, 'a').write({name!r})\nraise SystemExit\n")
     program = "import sys; del sys.path[0]; from kamal_migrate.__main__ import main; main()"
+    found = os.pathsep.join(folder for folder in sys.path if Path(folder).is_absolute())
     done = subprocess.run(
-        [sys.executable, "-c", program, "batch", "plan", "."], cwd=work, capture_output=True, text=True
+        [sys.executable, "-c", program, "batch", "plan", "."],
+        cwd=work,
+        env={**os.environ, "PYTHONPATH": found},
+        capture_output=True,
+        text=True,
     )
     assert not canary.exists()
     assert (done.returncode, done.stderr) == (0, "")
