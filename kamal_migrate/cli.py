@@ -16,15 +16,24 @@ from kamal_migrate.asking import Terminal
 from kamal_migrate.catalog import CatalogError, catalog
 from kamal_migrate.commands.later import CONTEXT, Command, Group
 from kamal_migrate.commands.options import (
+    Arch,
+    Cache,
+    Codemods,
     Color,
     Configs,
     Destination,
     Folder,
     Form,
+    From,
+    Ignore,
     Inventory,
+    KeepComments,
+    Preserve,
+    SafeOnly,
+    Select,
+    To,
     flag,
     refuse,
-    word,
 )
 from kamal_migrate.console import Closed, asker, is_terminal, printer, shown, verbatim
 from kamal_migrate.disk import WriteError
@@ -69,9 +78,6 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-_Codemods = Annotated[str | None, word("--codemods", "DIR", "A folder with codemods of your own.")]
-
-
 @app.callback(invoke_without_command=True)
 def main(
     context: typer.Context,
@@ -85,18 +91,16 @@ def main(
     ] = False,
     yes: Annotated[bool, flag("--yes -y", "Write without asking.")] = False,
     interactive: Annotated[bool, flag("--interactive -i", "Ask for each change.")] = False,
-    safe_only: Annotated[bool, flag("--safe-only", "Only what Kamal does the same as before.")] = False,
-    to: Annotated[str | None, word("--to", "VERSION", "The Kamal to migrate to: 1.9, or a 2.x.")] = None,
-    source: Annotated[str | None, word("--from", "VERSION", "The Kamal that deploys it now.")] = None,
-    arch: Annotated[str | None, word("--arch", "ARCH", "What the servers run: amd64, arm64 or both.")] = None,
+    safe_only: SafeOnly = False,
+    to: To = None,
+    source: From = None,
+    arch: Arch = None,
     inventory: Inventory = None,
-    cache: Annotated[
-        str | None, word("--cache", "KIND", "The cache to add: registry, plain, gha or none.")
-    ] = None,
-    preserve: Annotated[bool, flag("--preserve", "Keep what Kamal 1 really did.")] = False,
-    keep_comments: Annotated[bool, flag("--keep-comments", "Keep comments of what goes.")] = False,
-    select: Annotated[list[str] | None, word("--select", "ID", "Only these; may be repeated.")] = None,
-    ignore: Annotated[list[str] | None, word("--ignore", "ID", "All but these; may be repeated.")] = None,
+    cache: Cache = None,
+    preserve: Preserve = False,
+    keep_comments: KeepComments = False,
+    select: Select = None,
+    ignore: Ignore = None,
     allow_dirty: Annotated[
         bool, flag("--allow-dirty", "With --yes: write over uncommitted changes.")
     ] = False,
@@ -106,7 +110,7 @@ def main(
     verify_with_kamal: Annotated[
         bool, flag("--verify-with-kamal", "Let the installed Kamal load it; runs the config's Ruby.")
     ] = False,
-    codemods: _Codemods = None,
+    codemods: Codemods = None,
     form: Form = "text",
     color: Color = "auto",
     version: Annotated[
@@ -170,7 +174,7 @@ def _path(name: str | None) -> Path | None:
 
 @app.command("list", cls=Command)
 def list_codemods(
-    codemods: _Codemods = None,
+    codemods: Codemods = None,
     rules: Annotated[bool, flag("--rules", "The rules of check instead.")] = False,
 ) -> None:
     """The codemods, one a line; with --rules what check looks for."""
@@ -198,7 +202,7 @@ def explain(
     name: Annotated[
         str, typer.Argument(metavar="ID", help="A codemod, a finding, a rule or a cause, as it is named.")
     ],
-    codemods: _Codemods = None,
+    codemods: Codemods = None,
 ) -> None:
     """The whole story behind a codemod, a finding, a rule or a cause."""
     from kamal_migrate.checking import DOCUMENTATION, REFUSED

@@ -17,7 +17,7 @@ from kamal_migrate.batch.report import text
 from kamal_migrate.batch.sources import found
 from kamal_migrate.batch.state import CampaignError, looked_at, names, opened, user
 from kamal_migrate.commands import batch_options as said
-from kamal_migrate.commands import batch_report, campaigns
+from kamal_migrate.commands import batch_report, campaigns, options
 from kamal_migrate.commands.campaigns import APPLY, DEFAULT, PLAN, carry_out, take_back
 from kamal_migrate.commands.options import Color, word
 from kamal_migrate.report.lines import Line
@@ -65,18 +65,18 @@ def _plan(terminal: Callable[[str], Terminal]) -> Callable[..., None]:
         include: said.Include = None,
         exclude: said.Exclude = None,
         in_place: said.PlanInPlace = False,
-        configs: said.Configs = None,
-        codemods: said.Codemods = "",
-        to: said.To = "",
-        source: said.From = "",
-        arch: said.Arch = "",
-        cache: said.Cache = "",
-        inventory: said.Inventory = "",
-        preserve: said.Preserve = False,
-        keep_comments: said.KeepComments = False,
-        safe_only: said.SafeOnly = False,
-        select: said.Select = None,
-        ignore: said.Ignore = None,
+        configs: options.Configs = None,
+        codemods: options.Codemods = "",
+        to: options.To = "",
+        source: options.From = "",
+        arch: options.Arch = "",
+        cache: options.Cache = "",
+        inventory: options.Inventory = "",
+        preserve: options.Preserve = False,
+        keep_comments: options.KeepComments = False,
+        safe_only: options.SafeOnly = False,
+        select: options.Select = None,
+        ignore: options.Ignore = None,
         timeout: said.Timeout = "",
         reset: said.Reset = False,
         only: said.Only = "",

@@ -32,18 +32,6 @@ Include = Annotated[Words, word("--include", "GLOB", "Only these; may be repeate
 Exclude = Annotated[Words, word("--exclude", "GLOB", "But for these; may be repeated.")]
 Reset = Annotated[bool, flag("--reset", "Forget the options that were given before.")]
 
-Configs = Annotated[Words, word("-c --config-file", "FILE", "A main config, as for Kamal.")]
-Codemods = Annotated[str, word("--codemods", "DIR", "A folder with codemods of your own.")]
-To = Annotated[str, word("--to", "VERSION", "The Kamal to migrate to: 1.9, or a 2.x.")]
-From = Annotated[str, word("--from", "VERSION", "The Kamal that deploys them now.")]
-Arch = Annotated[str, word("--arch", "ARCH", "What all servers run: amd64, arm64 or both.")]
-Cache = Annotated[str, word("--cache", "KIND", "The cache to add: registry, plain, gha, none.")]
-Inventory = Annotated[str, word("--inventory", "FILE", "What the hosts run.")]
-Preserve = Annotated[bool, flag("--preserve", "Keep what Kamal 1 really did.")]
-KeepComments = Annotated[bool, flag("--keep-comments", "Keep comments of what goes.")]
-SafeOnly = Annotated[bool, flag("--safe-only", "Only what Kamal does the same as before.")]
-Select = Annotated[Words, word("--select", "ID", "Only these; may be repeated.")]
-Ignore = Annotated[Words, word("--ignore", "ID", "All but these; may be repeated.")]
 Timeout = Annotated[str, word("--timeout", "SECONDS", f"For each call of git; {TIMEOUT}.")]
 
 PlanInPlace = Annotated[bool, flag("--in-place", "For working trees as they are on disk.")]

@@ -6,7 +6,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
-from kamal_migrate.commands.options import Color, Configs, Destination, Folder, Printer, refuse, word
+from kamal_migrate.commands.options import (
+    Color,
+    Configs,
+    Destination,
+    Folder,
+    From,
+    Printer,
+    To,
+    refuse,
+    word,
+)
 from kamal_migrate.kamal.steps import Runbook
 from kamal_migrate.kamal.versions import Version, parse
 from kamal_migrate.request import Request, UsageError, options_of
@@ -22,8 +32,8 @@ def command(printer: Callable[[str], Printer], verbatim: Callable[[str], None]) 
         folder: Folder = ".",
         configs: Configs = None,
         destination: Destination = None,
-        to: Annotated[str | None, word("--to", "VERSION", "The Kamal to go to: 1.9, or a 2.x.")] = None,
-        source: Annotated[str | None, word("--from", "VERSION", "The Kamal that deploys it now.")] = None,
+        to: To = None,
+        source: From = None,
         form: Annotated[str, word("--format", "FORM", "text, json or markdown.")] = "text",
         color: Color = "auto",
     ) -> None:
