@@ -12,9 +12,9 @@ from kamal_migrate.batch.planning import plan_all
 from kamal_migrate.batch.row import Row, Stage
 from kamal_migrate.batch.running import Interrupted
 from kamal_migrate.batch.state import State, looked_at, names
-from kamal_migrate.batch.work import Outcome
+from kamal_migrate.batch.work import DONE, NEEDS_HANDS, Outcome
 
-DONE, NEEDS_HANDS, SOME_FAILED = 0, 3, 5
+SOME_FAILED = 5
 BAD = (Outcome.FAILED, Outcome.REFUSED)
 ONLY: dict[str, Callable[[Row], bool]] = {
     "failed": lambda row: row.outcome in BAD,

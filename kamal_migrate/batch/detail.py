@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from kamal_migrate.engine import Plan, Planned
@@ -17,14 +17,14 @@ from kamal_migrate.report.reasons import of_file, of_hunks
 from kamal_migrate.report.steps import as_dict as steps_as_dict
 
 
-def detail(made: Plan, exit_code: int) -> dict[str, Any]:
+def detail(made: Plan) -> dict[str, Any]:
     """The report of one app, as ``--format json`` has it, and what goes beyond.
 
     ``reasons`` come to each file and hunk, ``hosts`` are those of the result with what they pull,
     ``deploys_on_push`` the files of CI that deploy by themselves, with the branches; where files change,
-    ``steps`` are the runbook from then on.
+    ``steps`` are the runbook from then on. ``exit_code`` is 0: what is left for hands the caller knows.
     """
-    report: dict[str, Any] = as_dict(made, written=False, exit_code=exit_code)
+    report: dict[str, Any] = as_dict(made, written=False, exit_code=0)
     numbers = {id(item): number for number, item in enumerate(made.findings)}
     for file in report["files"]:
         path = file["path"]
@@ -40,6 +40,11 @@ def detail(made: Plan, exit_code: int) -> dict[str, Any]:
         after = runbooks(made.after, made.options.to, made.options.source, made.project, written=True)
         report["steps"] = steps_as_dict(after)
     return report
+
+
+def misfits(report: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The hosts of such a report that pull an image which has nothing for them."""
+    return [host for one in report.get("hosts", ()) for host in one["hosts"] if host["fits"] is False]
 
 
 def _reason(item: Planned, path: str, numbers: dict[int, int]) -> dict[str, object]:

@@ -12,7 +12,6 @@ from kamal_migrate.batch.calling import GitError
 from kamal_migrate.batch.ending import Ended
 from kamal_migrate.batch.inputs import Input, read_input
 from kamal_migrate.batch.orders import Orders
-from kamal_migrate.batch.report.repository import misfits
 from kamal_migrate.batch.row import Row, Stage
 from kamal_migrate.batch.running import AHEAD, Interrupted, done, in_process, processes
 from kamal_migrate.batch.state import State
@@ -56,15 +55,8 @@ def planned(row: Row, orders: Orders, pool: Executor) -> tuple[Row, Work]:
         made = in_process(pool, work, found.project, found.options, codemods)
     except BrokenProcessPool:
         made = Work(Outcome.FAILED, "the process that planned it died; is the machine short of memory?")
-    made = _with_hosts(_through_links(made, found.links))
+    made = _through_links(made, found.links)
     return _row(row, found, made), made
-
-
-def _with_hosts(made: Work) -> Work:
-    """The same, left for hands where hosts pull an image that has nothing for them."""
-    if made.outcome not in (Outcome.MIGRATED, Outcome.NOTHING) or not misfits(made.report):
-        return made
-    return replace(made, outcome=Outcome.HANDS, report={**made.report, "exit_code": 3})
 
 
 def _through_links(made: Work, links: Mapping[str, str]) -> Work:

@@ -10,13 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from kamal_migrate.api import Finding, Options, Safety
-from kamal_migrate.batch.detail import detail
+from kamal_migrate.batch.detail import detail, misfits
 from kamal_migrate.catalog import Loaded, catalog
 from kamal_migrate.engine import Plan, plan
 from kamal_migrate.engine.proofs import ProofError
 from kamal_migrate.masking import mask
 from kamal_migrate.project import InputError, Project, may_hold_secrets
 from kamal_migrate.reading import encoded
+
+# Exit codes, of a run over one app and over many.
+DONE, NEEDS_HANDS = 0, 3
 
 
 class Outcome(Enum):
@@ -71,13 +74,16 @@ def known(folder: Path | None) -> list[Loaded]:
 def _done(made: Plan) -> Work:
     open_ends = [item for item in made.findings if item.finding.safety in (Safety.MANUAL, Safety.ASSUMED)]
     changed = bool(made.changed or made.renamed)
-    outcome = Outcome.HANDS if open_ends else Outcome.MIGRATED if changed else Outcome.NOTHING
+    report = detail(made)
+    hands = bool(open_ends or misfits(report))
+    report["exit_code"] = NEEDS_HANDS if hands else DONE
+    outcome = Outcome.HANDS if hands else Outcome.MIGRATED if changed else Outcome.NOTHING
     return Work(
         outcome,
         files={path: encoded(made.after.files[path]) for path in made.changed},
         renamed=dict(made.renamed),
         secret=frozenset(path for path in made.changed if may_hold_secrets(path) and made.before(path)),
-        report=detail(made, 3 if open_ends else 0),
+        report=report,
         arch=any(_rests_on_arch(item.finding) for item in open_ends),
     )
 

@@ -22,6 +22,7 @@ from kamal_migrate.batch.row import Row, Stage
 from kamal_migrate.batch.running import Interrupted, interruptible
 from kamal_migrate.batch.state import State
 from kamal_migrate.batch.undoing import to_undo, undo_all
+from kamal_migrate.batch.work import DONE
 from kamal_migrate.report.lines import Line, printable, wrapped
 from kamal_migrate.request import UsageError
 
@@ -74,7 +75,7 @@ def carry_out(
         return campaign.exit_code(state.rows())
     if not yes and not _agreed(terminal, _question(rows, orders)):
         terminal.lines([Line("Nothing written.")])
-        return campaign.DONE
+        return DONE
     record(state, orders, APPLY, portion)
     _go_over(
         rows,
@@ -103,12 +104,12 @@ def take_back(state: State, terminal: Terminal, *, yes: bool, quiet: bool, jobs:
     rows = to_undo(state)
     if not rows:
         terminal.lines([Line("Nothing to take back.")])
-        return campaign.DONE
+        return DONE
     if not yes and not _agreed(
         terminal, f"Take back what was done in {text.repositories(len(rows))}? [y/N] "
     ):
         terminal.lines([Line("Nothing taken back.")])
-        return campaign.DONE
+        return DONE
     orders = campaign.orders(state)
     _go_over(
         rows,
@@ -121,7 +122,7 @@ def take_back(state: State, terminal: Terminal, *, yes: bool, quiet: bool, jobs:
     sources = {row.source for row in rows}
     kept = [row for row in after if row.source in sources and row.stage not in (Stage.UNDONE, Stage.WAITING)]
     terminal.lines([*text.problems(after), *text.totals(after)])
-    return campaign.SOME_FAILED if kept else campaign.DONE
+    return campaign.SOME_FAILED if kept else DONE
 
 
 def _go_over(

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from kamal_migrate.batch.detail import misfits
 from kamal_migrate.batch.row import Row, Stage
 from kamal_migrate.batch.work import Outcome
 from kamal_migrate.kamal.pushes import Push
@@ -62,7 +63,7 @@ def entries(rows: Iterable[Row], reports: Reports) -> Iterator[Entry]:
             mask(row.reason),
             report.get("from") or "",
             report.get("to") or "",
-            len(_with_safety(findings, "manual")) + len(misfits(report)),
+            len(_with_safety(findings, "manual")) + len(_misfits(report)),
             len(_with_safety(findings, "assumed")),
             row.became,
             mask(row.link),
@@ -135,7 +136,8 @@ _COMMAND = re.compile(r"(?:bundle|docker|dotenv|gem|gh|kamal|kamal-migrate|ssh)\
 WAYS_OUT = "`kamal-migrate check` has every way out"
 LOOK = "see that it is so, and write it yourself if it is not"
 LOOK_ARCH = (
-    "ask a server with `uname -m`; if it is another one: `kamal-migrate batch plan --arch {other} SOURCES`"
+    'ask a server with `uname -m`; if it is another one, say `arch = "{other}"` in the repository\'s'
+    " `kamal-migrate.toml`, and plan again"
 )
 
 
@@ -147,17 +149,17 @@ def tasks(report: Report) -> list[Task]:
         same.setdefault(finding["message"], {}).update(dict.fromkeys(_places(finding)))
     return [
         *(_task(todo, notes, messages) for (todo, notes), messages in found.items()),
-        *([Task(tuple(misfits(report)), WAYS_OUT)] if misfits(report) else ()),
+        *([Task(tuple(_misfits(report)), WAYS_OUT)] if _misfits(report) else ()),
         *map(_assumption, _with_safety(report.get("findings", ()), "assumed")),
     ]
 
 
-def misfits(report: Report) -> list[Said]:
+def _misfits(report: Report) -> list[Said]:
     """The hosts that pull an image which has nothing for them; each once, whatever is deployed there."""
-    wrong = [host for one in report.get("hosts", ()) for host in one["hosts"] if host["fits"] is False]
     why = "and the image has nothing for that: a deploy ends there"
     said = (
-        Said(f"`{host['host']}` runs {host['architecture']}, {why}", (host["evidence"],)) for host in wrong
+        Said(f"`{host['host']}` runs {host['architecture']}, {why}", (host["evidence"],))
+        for host in misfits(report)
     )
     return list(dict.fromkeys(said))
 
