@@ -134,9 +134,9 @@ def test_written_data_keeps_the_merge_key() -> None:
         ("😀: 1\na: \x07", 8, "U+0007"),
         ("a: \ufffe", 3, "U+FFFE"),
         ("a: \ud800", 3, "not Unicode"),
-        ("[" * 10_000, 100, "levels deep"),
-        ("{a: " * 10_000, 400, "levels deep"),
-        ("- " * 10_000, 200, "levels deep"),
+        ("[" * 500, 100, "levels deep"),
+        ("{a: " * 500, 400, "levels deep"),
+        ("- " * 500, 200, "levels deep"),
     ],
 )
 def test_bad_input_is_one_error_at_its_place(text: str, offset: int, words: str) -> None:
@@ -144,6 +144,12 @@ def test_bad_input_is_one_error_at_its_place(text: str, offset: int, words: str)
         YamlDoc(text)
     assert words in caught.value.message
     assert caught.value.offset == offset
+
+
+@pytest.mark.parametrize("opening", ["[", "{a: ", "- "])
+def test_depth_that_libyaml_itself_refuses_is_told_alike(opening: str) -> None:
+    with pytest.raises(YamlError, match="levels deep"):
+        YamlDoc(opening * 10_000)
 
 
 def test_aliases_that_expand_without_end_are_refused() -> None:

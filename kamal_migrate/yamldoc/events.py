@@ -44,6 +44,7 @@ _WORDS = {
     "mapping values are not allowed here": "a second colon; quote the value",
     "did not find expected key": "this does not continue the mapping above; check the indentation",
     "found undefined tag handle": "a tag with an unknown handle",
+    "exceeded maximum nesting depth": "nested too many levels deep",
 }
 
 
