@@ -35,7 +35,6 @@ class Block:
     tags: list[Tag]
     conditions: tuple[str, ...] = ()
     inverted: bool = False
-    has_else: bool = False
     inline: bool = False
 
     @property
@@ -105,7 +104,6 @@ def _name_branches(block: Block) -> None:
     head = first if keyword == "case" else first.removeprefix(keyword).strip()
     texts = (code for code in middle if code != "else")
     named = [text.removeprefix("elsif").removeprefix("when").strip() for text in texts]
-    block.has_else = "else" in middle
     block.conditions = (head, *named)
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection
 from typing import NamedTuple
 
-from kamal_migrate.batch.calling import GitError, checked, shown
+from kamal_migrate.batch.calling import GitError, checked
 from kamal_migrate.batch.objects import Objects
 from kamal_migrate.batch.repository import Repository, pointed_branch, ref, shared
 
@@ -20,7 +20,6 @@ class Commit(NamedTuple):
     id: str
     tree: str
     parents: tuple[str, ...]
-    committer: str
     message: str
     untouched: bool
 
@@ -111,12 +110,11 @@ def _parsed(name: str, data: bytes) -> Commit:
     head, _, message = data.decode("utf-8", "replace").partition("\n\n")
     headers = [line.split(" ", 1) for line in head.split("\n") if " " in line]
     said = dict(reversed(headers))
-    who, *committed = said.get("committer", "").rsplit(" ", 2)
+    committed = said.get("committer", "").rsplit(" ", 2)[1:]
     return Commit(
         name,
         said.get("tree", ""),
         tuple(value for key, value in headers if key == "parent"),
-        shown(who),
         message,
         bool(committed) and committed == said.get("author", "").rsplit(" ", 2)[1:],
     )

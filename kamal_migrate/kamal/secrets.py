@@ -15,7 +15,7 @@ from kamal_migrate.yamldoc import Path
 
 SECRETS_PATH = ".kamal/secrets"
 ALIASES, PEM_NAMES, CUSTOM_PATH = Version(2, 6), Version(2, 7), Version(2, 9)
-ACCESSORY_PROXIES, ACCESSORY_REGISTRIES, KEY_NAMES = Version(2, 4), Version(2, 5), Version(2, 10)
+ACCESSORY_REGISTRIES, KEY_NAMES = Version(2, 5), Version(2, 10)
 # What dotenv takes for a name.
 NAME = re.compile(r"[\w.]+", re.ASCII)
 

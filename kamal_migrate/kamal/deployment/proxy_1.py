@@ -14,13 +14,12 @@ from kamal_migrate.kamal.deployment.reading import (
 from kamal_migrate.kamal.deployment.traefik_1 import Traffic, arguments, traffic
 from kamal_migrate.kamal.evidence import exposed
 from kamal_migrate.kamal.loading import View
-from kamal_migrate.kamal.versions import Version
 
 _MEMORY = 1048576
 _CHECKED_PORT = 3000
 
 
-def proxy(view: View, config: Table, labels: Table, role: Table, version: Version) -> Table:
+def proxy(view: View, config: Table, labels: Table, role: Table) -> Table:
     """The proxy settings of a role; None is what neither the config says nor Kamal 1 decides."""
     args = arguments(mapping(config.get("traefik")).get("args"))
     found = traffic(labels, args)

@@ -99,7 +99,7 @@ def described(view: View, config: Table, role: Role, version: Version) -> Table:
 def _proxy(view: View, config: Table, both: Table, role: Role, version: Version) -> Table:
     if version >= KAMAL_2:
         return proxy_2.proxy(config, mapping(role.settings.get("proxy")), version)
-    return proxy_1.proxy(view, config, both, role.settings, version)
+    return proxy_1.proxy(view, config, both, role.settings)
 
 
 def _stop_seconds(config: Table, role: Role, version: Version) -> int | str | None:
