@@ -223,3 +223,17 @@ def test_erb_never_goes_into_brackets(text: str) -> None:
         return
     with pytest.raises(Refusal, match="brackets"):
         doc.at("a").insert({"n": erb} if "{" in text else [erb])
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        "<% x.each do |y| %>\n  b<%= y %>: 1\n<% end %>",
+        "  <% if x %>\n  b: 1\n  <% else %>\n  c: 1\n  <% end %>",
+    ],
+)
+@pytest.mark.parametrize("rest", ["", "z: 1\n"])
+def test_what_comes_after_an_entry_stays_outside_of_the_blocks_in_it(block: str, rest: str) -> None:
+    text = f"a:\n{block}\n{rest}"
+    for doc in docs(text):
+        assert doc.splice(doc.at().insert({"n": 1}, after="a")) == f"a:\n{block}\nn: 1\n{rest}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from kamal_migrate.erbtags import balance
 from kamal_migrate.text import Edit, line_end, line_start, next_line
 from kamal_migrate.yamldoc.data import EMPTY_MAP, NULL, Data, name
 from kamal_migrate.yamldoc.lines import column, first_of_line, tail_of
@@ -140,6 +141,7 @@ def _after(
     first = holder.entries[0].key.start if holder.entries else dash_before(source, holder.items[0].start)
     indent = column(text, first)
     offset = tail_of(text, line_end(text, last.end), indent)
+    offset = _past_blocks(source, _start_of(holder, last), offset)
     if data.kind == "list":
         lines = [f"- {item}" for item in _texts(data, style, flow=False)]
     else:
@@ -150,6 +152,26 @@ def _after(
         lines = [*([""] if apart else []), *lines]
     source.check_insertion(offset)
     return insertion(source, offset, lines)
+
+
+def _start_of(holder: Node, last: Node) -> int:
+    """Where the entry or item that ends with ``last`` begins."""
+    return next((entry.key.start for entry in holder.entries if entry.value is last), last.start)
+
+
+def _past_blocks(source: Source, start: int, offset: int) -> int:
+    """Where lines after an entry that begins at ``start`` may come: below the blocks of ERB opened in it."""
+    depth = 0
+    for tag in source.tags:
+        if tag.start < start:
+            continue
+        if tag.start >= offset and depth <= 0:
+            break
+        closed, opened = balance(source.text[tag.start : tag.end].strip("<%=->"))
+        depth += opened - closed
+        if depth == 0:
+            offset = max(offset, line_end(source.text, tag.end))
+    return offset
 
 
 def _at_root(source: Source, holder: Node, last: Node, offset: int, *, beside: bool) -> tuple[int, bool]:
