@@ -14,6 +14,8 @@ from kamal_migrate.yamldoc.data import EMPTY_MAP
 
 MAX_VIEWS = 16
 REQUIRED = ("service", "image", "servers")
+# No Kamal deploys without a registry: a destination that has none is there to be merged.
+_OF_ITS_OWN = (*REQUIRED, "registry")
 
 
 class Opaque:
@@ -148,10 +150,10 @@ def merged(files: list[Data]) -> Data:
     return reduce(merge, (EMPTY_MAP if data.kind in ("null",) else data for data in files))
 
 
-def _loadable(doc: YamlDoc) -> bool:
-    """Whether Kamal could load the file alone."""
+def _loadable(doc: YamlDoc, required: tuple[str, ...]) -> bool:
+    """Whether Kamal could load the file alone, for it states what is required."""
     require = typed.get(doc.effective, ("require_destination",))
-    needed = all(typed.get(doc.effective, (key,)) is not None for key in REQUIRED)
+    needed = all(typed.get(doc.effective, (key,)) is not None for key in required)
     return needed and (require is None or require.value is not True)
 
 
@@ -176,10 +178,10 @@ def views(project: Project, config: Config) -> list[View]:
         ruby = "<%=" in base.text
         says = "only ERB says something here, and no Ruby is run" if ruby else "the file says nothing"
         raise InputError(config.base, f"{says}; a Kamal config names service, image and servers", 1, 1)
-    found = list(_alone(project, config, "", base))
+    found = list(_alone(project, config, base, REQUIRED))
     for destination, path in config.destinations.items():
         over = _document(project, path)
-        found += _alone(project, config, "", over)
+        found += _alone(project, config, over, _OF_ITS_OWN)
         found += [
             View(project, config, destination, (Layer(base, first), Layer(over, second)))
             for first, second in _together(base, over)
@@ -198,10 +200,10 @@ def _document(project: Project, path: str) -> Document:
     return file
 
 
-def _alone(project: Project, config: Config, destination: str, file: Document) -> Iterator[View]:
+def _alone(project: Project, config: Config, file: Document, required: tuple[str, ...]) -> Iterator[View]:
     for branch, doc in enumerate(file.docs):
-        if _loadable(doc):
-            yield View(project, config, destination, (Layer(file, branch),))
+        if _loadable(doc, required):
+            yield View(project, config, "", (Layer(file, branch),))
 
 
 def _together(base: Document, over: Document) -> list[tuple[int, int]]:
