@@ -17,7 +17,7 @@ CUSTOM_CERTIFICATES = Version(2, 7)
 class Setting(NamedTuple):
     """What the labels of a role hang on: Traefik's arguments, the target, its servers, the files' order.
 
-    ``role`` is its name.
+    ``servers`` is None where ERB writes them; ``role`` is its name, empty for an accessory.
     """
 
     resolvers: Resolvers
@@ -80,6 +80,10 @@ def no_certificate(
     if named == {None}:
         why = "no certificate resolver is named, so Traefik had a certificate of its own"
         return why, f"write `proxy.ssl: true` for one of Let's Encrypt, or {own}"
+    # For an accessory Kamal does not count its servers.
+    if setting.servers is None and setting.role:
+        why = "automatic TLS works on one server, and only ERB says how many there are"
+        return why, f"write `proxy.ssl: true` if it is one, else {own}"
     if setting.servers is not None and setting.servers > 1:
         return f"automatic TLS works on one server, and there are {setting.servers}", own
     # Last, for a rule that has become `hosts` names none any more.
