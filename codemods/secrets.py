@@ -33,8 +33,10 @@ Safety
 
 Left to you
     Names that must be in the environment: export them, or run `dotenv kamal
-    deploy`, which takes them from `.env`; `dotenv kamal secrets print` (2.1+)
-    shows what Kamal will pass. Ruby in `.env.erb` that is none of the above;
+    deploy`, which takes them from `.env`; for a destination with a file of its
+    own `dotenv -f .env.staging,.env kamal deploy -d staging`, for `dotenv`
+    reads no other file by itself. `dotenv kamal secrets print` (2.1+) shows
+    what Kamal will pass. Ruby in `.env.erb` that is none of the above;
     names with `-`, which no secrets file can have; values of several lines;
     names that ERB makes; ERB in the config that reads what `.env` said. The
     files of an app that is for Kamal 2 already are not touched.

@@ -235,3 +235,15 @@ def test_text_that_steers_a_terminal_is_shown_as_text() -> None:
     assert terminal.printable("a\x1b[31m\x9b\u202e\tb\r\n\ud800é 語\ufeff") == (
         "a\\x1b[31m\\x9b\\u202e\tb\\r\\n\\ud800é 語\\ufeff"
     )
+
+
+def test_how_to_see_the_secrets_fits_the_files_that_kamal_1_loaded(tmp_path: Path) -> None:
+    secret = HEAD + "env: {secret: [TOKEN]}\n"
+    without = make_app(tmp_path / "without", secret)
+    assert "(see: kamal secrets print)" in command("-C", without, "--dry-run").out
+    plain = make_app(tmp_path / "plain", secret, {".env": "TOKEN=x\n"})
+    assert "(see: dotenv kamal secrets print)" in command("-C", plain, "--dry-run").out
+    servers = "servers:\n  - 192.0.2.1\n"
+    files = {"config/deploy.live.yml": servers, ".env": "A=x\n", ".env.live": "TOKEN=x\n"}
+    live = command("-C", make_app(tmp_path / "live", secret.replace(servers, ""), files), "--dry-run").out
+    assert "(see: dotenv -f .env.live,.env kamal secrets print -d live)" in live

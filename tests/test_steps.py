@@ -138,7 +138,23 @@ def test_which_names_must_be_in_the_environment() -> None:
 def test_how_to_see_them() -> None:
     assert step(book(), "environment").commands == ("kamal secrets print",)
     assert step(book({".env": "A=1\n"}), "environment").commands == ("dotenv kamal secrets print",)
+    assert "begin each command below with `dotenv`" in step(book({".env": "A=1\n"}), "environment").notes[-1]
     assert step(book(to=Version(2)), "environment").commands == ()
+
+
+def test_a_destination_is_shown_with_the_files_that_kamal_1_loaded_for_it() -> None:
+    files = {
+        **{f"config/deploy.{name}.yml": "servers: [192.0.2.7]\n" for name in ("live", "staging", "trial")},
+        **dict.fromkeys((".env", ".env.staging", ".env.live.erb"), "REGISTRY_TOKEN=x\n"),
+    }
+    found = book(files, CONFIG.replace("servers: [192.0.2.1]\n", ""))
+    said = [step(found, "environment", name).commands[0] for name in ("live", "staging", "trial")]
+    assert said == [
+        "dotenv -f .env.live,.env kamal secrets print -d live",
+        "dotenv -f .env.staging,.env kamal secrets print -d staging",
+        "dotenv kamal secrets print -d trial",
+    ]
+    assert step(found, "environment", "staging").notes[-1].endswith("with `dotenv -f .env.staging,.env`")
 
 
 def test_workflows_that_deploy_are_paused() -> None:

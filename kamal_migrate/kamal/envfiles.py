@@ -71,6 +71,15 @@ class EnvFiles:
                 found.setdefault(one.name, path)
         return {name: path for name, path in found.items() if name}
 
+    def loader(self, destination: str) -> str:
+        """What is typed before a command so that it sees what Kamal 1 loaded: `dotenv` and its files.
+
+        Empty where there are none. The first file wins, as that of the destination did.
+        """
+        stems = (f".env.{destination}", ".env") if destination else (".env",)
+        files = [stem for stem in stems if not {stem, f"{stem}.erb"}.isdisjoint(self.paths)]
+        return "" if not files else "dotenv " if files == [".env"] else f"dotenv -f {','.join(files)} "
+
     def feeds(self, paths: Iterable[str]) -> bool:
         """Whether some files of secrets take a name from the environment that the `.env` files set."""
         taken = {name for path in paths for one in self._lines(path) or () for name in one.refers}

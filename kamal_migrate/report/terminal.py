@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 from kamal_migrate.api import Finding, Safety
 from kamal_migrate.engine import Plan
+from kamal_migrate.kamal.app import apps
+from kamal_migrate.kamal.envfiles import EnvFiles
 from kamal_migrate.kamal.versions import Version
 from kamal_migrate.masking import mask, shown_name
 from kamal_migrate.report.lines import WIDTH, Line, listed, printable, wrapped
@@ -87,7 +89,7 @@ def _environment(plan: Plan) -> Iterator[Line]:
     text = "From now on these must be in the environment, else Kamal passes them empty:"
     yield from wrapped(text, 0, "title")
     names = ", ".join(map(shown_name, plan.environment))
-    hint = "" if plan.options.to < Version(2, 1) else f"(see: dotenv kamal secrets print{_destination(plan)})"
+    hint = "" if plan.options.to < Version(2, 1) else f"(see: {_printing(plan)})"
     if len(names) + 8 + len(hint) <= WIDTH:
         yield from wrapped(f"{names}      {hint}".rstrip(), 2)
     else:
@@ -95,10 +97,13 @@ def _environment(plan: Plan) -> Iterator[Line]:
         yield from wrapped(hint, 2)
 
 
-def _destination(plan: Plan) -> str:
-    """The option that a command needs where no app can be loaded without a destination."""
+def _printing(plan: Plan) -> str:
+    """The command that prints the secrets; with a destination where no app can be loaded without one."""
     views = [view for view, _ in plan.views()]
-    return "" if any(not view.destination for view in views) else f" -d {views[0].destination}"
+    one = next((view for view in views if not view.destination), views[0])
+    app = next(app for app in apps(plan.project) if one.config in app.configs)
+    option = f" -d {one.destination}" if one.destination else ""
+    return f"{EnvFiles(app).loader(one.destination)}kamal secrets print{option}"
 
 
 def _notes(plan: Plan) -> Iterator[Line]:

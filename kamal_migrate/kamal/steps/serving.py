@@ -30,13 +30,15 @@ def config(case: Case, one: Destination) -> Step:
 def environment(case: Case, one: Destination) -> Iterator[Step]:
     if not one.environment:
         return
-    dotenv = "dotenv " if EnvFiles(case.original).paths else ""
+    dotenv = EnvFiles(case.original).loader(one.name)
     commands = (dotenv + case.line("secrets print", one),) if case.target >= Version(2, 1) else ()
     why = "Kamal 2 does not read .env, and passes an unset name on as an empty value, without an error."
-    notes = (f"in the environment of whoever deploys: {', '.join(one.environment)}",)
+    notes = [f"in the environment of whoever deploys: {', '.join(one.environment)}"]
+    if dotenv:
+        notes.append(f"export them, or begin each command below with `{dotenv.rstrip()}`")
     warnings = ("it prints the values: not in CI, and not on a shared screen",) if commands else ()
     title = "Have the secrets in the environment"
-    yield Step("environment", title, why, commands, one.name, notes, warnings)
+    yield Step("environment", title, why, commands, one.name, tuple(notes), warnings)
 
 
 def build(case: Case, one: Destination) -> Step:
