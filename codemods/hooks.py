@@ -1,4 +1,4 @@
-"""Hooks and CI: rename the Traefik hooks, name what Kamal 2 cannot run
+"""Hooks, CI and scripts: rename the Traefik hooks, name what Kamal 2 cannot run
 
 What changed in Kamal
     The hooks pre-traefik-reboot and post-traefik-reboot (1.2.0 to 1.9.3) are
@@ -19,11 +19,12 @@ What changed in Kamal
 What this does
     Renames the two hooks; text and mode stay. It looks in `.kamal/hooks` and
     where `hooks_path` points. Samples (`*.sample`) are no hooks and stay.
-    Names each line of a hook or a CI workflow that calls what the target does
-    not have, with what to call instead; `docker … traefik`, for there is no
-    such container; and a Kamal that is installed or pulled without a version,
-    which takes the newest of the day. Comments, names of steps and what is
-    only printed are no calls.
+    Names each line of a hook, a CI workflow or a script (bin, script, scripts,
+    Makefile, justfile, Rakefile, lib/tasks, Procfile, package.json) that calls
+    what the target does not have, with what to call instead; `docker …
+    traefik`, for there is no such container; and a Kamal that is installed or
+    pulled without a version, which takes the newest of the day. Comments, names
+    of steps and what is only printed are no calls.
     Names the secrets that a hook reads, that `.env` gave it, and that Kamal 2
     does not. A hook that loads `.env` by itself needs nothing.
 
@@ -33,9 +34,9 @@ Safety
     All else is `manual`: a script is yours, and nothing here can run it.
 
 Left to you
-    Each line that is named. Scripts that hooks and workflows call (bin/deploy,
-    a Makefile, a Rakefile, an action of your own) are not read: search them for
-    the same commands. Where both an old and a new hook are there, keep one.
+    Each line that is named. What else calls Kamal is not read (actions of your
+    own, Ansible, notes for people): search it for the same commands. Where both
+    an old and a new hook are there, keep one.
 """
 
 from __future__ import annotations
@@ -57,8 +58,8 @@ from kamal_migrate.api import (
     ScriptLine,
     Version,
     VersionPin,
+    callers,
     command_fate,
-    hooks,
     hooks_paths,
     kamal_calls,
     passes_over_unknown,
@@ -66,17 +67,16 @@ from kamal_migrate.api import (
     script_lines,
     unfed_hooks,
     version_pins,
-    workflows,
 )
 
 CODEMOD = Codemod(
-    "Rename the Traefik hooks; name what hooks and CI call in vain",
+    "Rename the Traefik hooks; name what scripts and CI call in vain",
     findings=("renamed", "command", "unpinned", "secrets"),
 )
 
 KAMAL_2 = Version(2)
 OLD, NEW = "traefik-reboot", "proxy-reboot"
-_DOCKER = re.compile(r"\bdocker\b[^;&|]*\btraefik\b")
+_DOCKER = re.compile(r"\bdocker\b(?![ -]compose)[^;&|]*\btraefik\b")
 
 
 def decide_app(app: App, options: Options) -> Iterator[Finding]:
@@ -95,9 +95,9 @@ def decide_app(app: App, options: Options) -> Iterator[Finding]:
 
 
 def _scripts(app: App) -> list[str]:
-    """Hooks and workflows; a workflow outside of the app is read with the first app of its repository."""
+    """Hooks, CI and scripts; CI outside of the app is read with the first app of its repository."""
     first = app.project.configs[0] in app.configs
-    return [path for path in (*hooks(app), *workflows(app)) if first or not path.startswith("..")]
+    return [path for path in callers(app) if first or not path.startswith("..")]
 
 
 def _manual(thing: str, path: str, line: int, message: str, todo: str) -> Finding:

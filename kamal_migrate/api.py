@@ -35,10 +35,10 @@ from kamal_migrate.kamal.hooks import (
     HOOK_VARIABLES,
     HOOKS,
     OLD_HOOKS,
+    callers,
     hooks,
     hooks_paths,
     unfed_hooks,
-    workflows,
 )
 from kamal_migrate.kamal.host_names import hosts_of, mixed_hosts, proxied_together, proxy_maps
 from kamal_migrate.kamal.keys import Refused, refused
@@ -126,6 +126,7 @@ __all__ = [
     "accessory_routes",
     "architecture",
     "cache_for",
+    "callers",
     "command_fate",
     "contradicting_pins",
     "doubled",
@@ -167,5 +168,4 @@ __all__ = [
     "unknown_secrets",
     "version_pins",
     "whole_seconds",
-    "workflows",
 ]

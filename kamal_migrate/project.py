@@ -13,6 +13,11 @@ from kamal_migrate.text import position
 from kamal_migrate.yamldoc import YamlDoc, YamlError
 
 DEFAULT_CONFIG = "config/deploy.yml"
+# The scripts that people, hooks and CI run Kamal with, by their paths in an app; a pattern.
+SCRIPTS = (
+    r"(?:(?:bin|scripts?)/[^/]+(?<!\.yml)(?<!\.yaml)|(?:GNU)?[Mm]akefile|[Jj]ustfile|Rakefile|Procfile[^/]*"
+    r"|package\.json|lib/tasks/.+\.rake)"
+)
 
 
 class InputError(ValueError):

@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol
 from kamal_migrate.kamal.evidence import root_of
 from kamal_migrate.project import (
     DEFAULT_CONFIG,
+    SCRIPTS,
     InputError,
     Project,
     destinations_of,
@@ -28,8 +29,8 @@ _SKIPPED = {
     "venv",
 }
 _WANTED = re.compile(
-    r"(?:.*/)?(?:[^/]*\.ya?ml|[^/]*Dockerfile[^/]*|Gemfile(?:\.lock)?|\.gitignore|\.dockerignore|\.env[^/]*"
-    r"|\.kamal/secrets[^/]*|\.(?:kamal|mrsk)/hooks/[^/]+|bin/(?:kamal|mrsk))",
+    rf"(?:.*/)?(?:{SCRIPTS}|[^/]*\.ya?ml|[^/]*Dockerfile[^/]*|Gemfile(?:\.lock)?|\.gitignore|\.dockerignore|\.env[^/]*"
+    r"|\.kamal/secrets[^/]*|\.(?:kamal|mrsk)/hooks/[^/]+)",
     re.DOTALL,
 )
 # Keys of Rails and what they encrypt: that they are there is enough to know.

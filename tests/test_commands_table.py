@@ -117,6 +117,10 @@ def words(text: str) -> list[tuple[int, str]]:
         ("- { name: Deploy, run: kamal env push, if: always() }", "env push"),
         ('- {"run": "kamal env push", "name": "Push"}', "env push"),
         ("{ kamal envify; } 2>&1", "envify"),
+        ("\t@$(KAMAL) env push", "env push"),
+        ("$KAMAL -d staging env push", "env push"),
+        ('"${KAMAL}" env push', "env push"),
+        ('  "push": "kamal env push && yarn ship",', "env push"),
     ],
 )
 def test_a_call_counts_however_it_is_made(text: str, expected: str) -> None:
@@ -127,6 +131,8 @@ def test_a_call_counts_however_it_is_made(text: str, expected: str) -> None:
     "text",
     [
         "# kamal envify",
+        ".PHONY: kamal envify",
+        "$KAMAL_HOME envify",
         "true # kamal envify",
         "don't # kamal envify",
         "echo 'kamal envify'",

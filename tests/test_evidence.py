@@ -248,6 +248,12 @@ LOCK = "GEM\n  remote: https://rubygems.org/\n  specs:\n"
         ({"Gemfile.lock": f"{LOCK}    kamal (2.3.0)\r\n"}, Version(2, 3, 0), "Gemfile.lock"),
         ({"api/Gemfile.lock": f"{LOCK}    kamal (2.3.0)\n"}, Version(2, 3, 0), "api/Gemfile.lock"),
         ({WORKFLOW: "run: gem install kamal -v 1.8.1"}, Version(1, 8, 1), WORKFLOW),
+        ({"Makefile": "\tdocker run ghcr.io/basecamp/kamal:v1.3.1\n"}, Version(1, 3, 1), "Makefile"),
+        (
+            {"bin/setup": "gem install kamal -v 1.8.1", WORKFLOW: "run: gem install kamal -v 2.0.0"},
+            Version(2),
+            WORKFLOW,
+        ),
         ({WORKFLOW: "run: gem install kamal:2.1.2"}, Version(2, 1, 2), WORKFLOW),
         ({WORKFLOW: "run: gem install kamal --version=2.1"}, Version(2, 1, 2), WORKFLOW),
         ({WORKFLOW: "run: gem install --no-document kamal -v '1.9.3'"}, Version(1, 9, 3), WORKFLOW),
@@ -278,6 +284,7 @@ def test_pinned(files: dict[str, str], version: Version, source: str) -> None:
         {"Gemfile.lock": "DEPENDENCIES\n  kamal (~> 1.8)\n"},
         {WORKFLOW: "run: gem install kamal"},
         {"notes.yml": "gem install kamal -v 1.8.1"},
+        {"lib/setup.sh": "gem install kamal -v 1.8.1"},
         {WORKFLOW: "image: ghcr.io/basecamp/kamal:latest"},
     ],
 )

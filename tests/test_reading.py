@@ -25,13 +25,30 @@ GUESTS = [
     "Gemfile.lock",
     "bin/kamal",
     "bin/mrsk",
+    "bin/deploy",
+    "script/ship",
+    "scripts/ship.sh",
+    "lib/tasks/ship.rake",
+    "Makefile",
+    "Rakefile",
+    "Procfile",
+    "justfile",
+    "package.json",
     ".gitignore",
     ".dockerignore",
     "Dockerfile",
     "apps/shop/.env",
     "apps/shop/.mrsk/hooks/pre-build",
 ]
-STRANGERS = ["README.md", "bin/rails", "hooks/pre-deploy", ".kamal/hooks/old/pre-deploy", "node_modules/.env"]
+STRANGERS = [
+    "README.md",
+    "bin/old/deploy",
+    "lib/ship.rb",
+    "scripts/ship.yml",
+    "hooks/pre-deploy",
+    ".kamal/hooks/old/pre-deploy",
+    "node_modules/.env",
+]
 
 
 @pytest.fixture(autouse=True)

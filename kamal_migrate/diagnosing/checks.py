@@ -13,7 +13,7 @@ from kamal_migrate.envdoc import EnvDoc
 from kamal_migrate.kamal.builds import build_plan
 from kamal_migrate.kamal.commands import command_fate
 from kamal_migrate.kamal.evidence import exposed
-from kamal_migrate.kamal.hooks import hooks, workflows
+from kamal_migrate.kamal.hooks import callers, hooks
 from kamal_migrate.kamal.hosts import Host, hosts, pulls
 from kamal_migrate.kamal.loading import Opaque, View
 from kamal_migrate.kamal.scripts import called
@@ -173,7 +173,7 @@ def _maps(view: View, key: str) -> Iterator[tuple[str, dict[str, object]]]:
 
 def _envify_gone(_: Sequence[Evidence], subject: Subject) -> Iterator[Remark]:
     target = max(subject.version, KAMAL_2)
-    for path in (*hooks(subject.app), *workflows(subject.app)):
+    for path in callers(subject.app):
         for call in called(subject.app.text(path)):
             gone = command_fate(call.words, call.flags, target)
             if gone and not gone.deprecated:

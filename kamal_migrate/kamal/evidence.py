@@ -14,7 +14,7 @@ from kamal_migrate.kamal.dockerfile import exposed_ports, final_stage
 from kamal_migrate.kamal.jobs import jobs
 from kamal_migrate.kamal.loading import Opaque, View
 from kamal_migrate.kamal.versions import Version, parse
-from kamal_migrate.project import Project, is_ci
+from kamal_migrate.project import SCRIPTS, Project, is_ci
 from kamal_migrate.text import position
 
 BOTH = ("amd64", "arm64")
@@ -227,7 +227,7 @@ _PINNED = re.compile(
 
 
 def pinned(project: Project, config: str | None = None) -> Pin | None:
-    """The version that the Gemfile.lock of a config's app locks, else that CI installs.
+    """The version that the Gemfile.lock of a config's app locks, else that CI or a script installs.
 
     Without a ``config`` it is that of the first one. In a folder of several apps each has its own lock.
     """
@@ -243,10 +243,10 @@ def pinned(project: Project, config: str | None = None) -> Pin | None:
             version = parse(match[1]) if match else None
             if version:
                 return Pin(version, path)
-    for path, text in project.files.items():
-        if is_ci(path):
-            match = _PINNED.search(text)
-            version = parse(match[1] or match[2]) if match else None
-            if version:
-                return Pin(version, path)
+    scripts = re.compile(re.escape(f"{root}/" if root else "") + SCRIPTS)
+    for path in [*filter(is_ci, project.files), *filter(scripts.fullmatch, project.files)]:
+        match = _PINNED.search(project.files[path])
+        version = parse(match[1] or match[2]) if match else None
+        if version:
+            return Pin(version, path)
     return None

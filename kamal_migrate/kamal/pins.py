@@ -1,7 +1,7 @@
 """Where an app's files say which Kamal runs, and what has to be written there for another one.
 
-Bundler's files, the binstub it makes, and what CI installs or pulls. No file holds a shell's alias or what is
-installed on a machine.
+Bundler's files, the binstub it makes, and what hooks, CI and scripts install or pull. No file holds a shell's
+alias or what is installed on a machine.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ from typing import NamedTuple
 
 from kamal_migrate.kamal.app import App
 from kamal_migrate.kamal.evidence import pinned
-from kamal_migrate.kamal.hooks import hooks, workflows
+from kamal_migrate.kamal.hooks import callers
 from kamal_migrate.kamal.scripts import IMAGE, ScriptLine, script_lines
 from kamal_migrate.kamal.versions import Version, parse
 
+BINSTUB = "bin/kamal"
 GEMFILE, LOCK, INSTALL, PULL = "Gemfile", "Gemfile.lock", "gem install", "docker image"
 
 
@@ -48,7 +49,7 @@ _IMAGE = re.compile(rf"({IMAGE})(?::([\w.-]+))?")
 def version_pins(app: App) -> list[VersionPin]:
     """Every place that says which Kamal runs, in the order of the files' paths."""
     found = [*_of_bundler(app)]
-    for path in (*hooks(app), *workflows(app)):
+    for path in callers(app):
         found += _of_script(app, path)
     return found
 
@@ -114,25 +115,34 @@ def requirement(target: Version) -> str:
 
 
 class Program(NamedTuple):
-    """How Kamal is run in an app: with Bundler or without, and what is typed for it."""
+    """How Kamal is run in an app: with Bundler or without, and what is typed for it.
+
+    ``pulled`` says that a script of the app runs its Docker image, and names the version.
+    """
 
     command: str
     bundled: bool
+    pulled: bool = False
 
 
 def program(app: App) -> Program:
-    """How Kamal is run, by the Gemfile and the binstub that Bundler makes."""
-    kinds = {pin.kind for pin in version_pins(app)}
-    bundled = bool(kinds & {GEMFILE, LOCK})
-    if app.has("bin/kamal"):
-        return Program("bin/kamal", bundled)
+    """How Kamal is run, by the Gemfile and `bin/kamal`: Bundler's binstub, or a script of one's own."""
+    found = version_pins(app)
+    bundled = any(pin.kind in (GEMFILE, LOCK) for pin in found)
+    if app.has(BINSTUB):
+        return Program(BINSTUB, bundled, any(pin.path == BINSTUB and pin.kind == PULL for pin in found))
     return Program("bundle exec kamal" if bundled else "kamal", bundled)
 
 
 def installing(app: App, target: Version) -> tuple[str, ...]:
-    """The commands that make a version of Kamal the one that runs here, after the Gemfile says so."""
-    found = version_pins(app)
-    if not program(app).bundled:
+    """The commands that make a version of Kamal the one that runs here, after the Gemfile says so.
+
+    None where a script names the image: writing the version there is all.
+    """
+    found, run = version_pins(app), program(app)
+    if run.pulled:
+        return ()
+    if not run.bundled:
         return (f"gem install kamal -v {target}",)
     if all(pin.legacy for pin in found if pin.kind in (GEMFILE, LOCK)):
         return ("bundle remove mrsk", f'bundle add kamal --version "{requirement(target)}" --require false')

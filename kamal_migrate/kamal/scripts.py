@@ -101,11 +101,12 @@ def _without_comment(line: str) -> str:
 _UNKNOWN = re.compile(r"\$\{\{.*?\}\}|\$\([^()]*\)|\$\{[^}]*\}|#\{[^}]*\}|<%.*?%>")
 _PROGRAM = re.compile(
     rf"(?<![\w/.@$:{{~-])(?:[\w.~/${{}}-]*\bbin/|\./)?(?:kamal|mrsk)(?![\w/.:@=-])|{IMAGE}(?:[:@][\w.@:-]+)?"
+    r"|(?<!\\)\$(?:KAMAL\b|\{KAMAL\}|\(KAMAL\))"
 )
 _WORD = re.compile(r"(?P<end>[;|&()`<>}]+|,\s*[\"']?[\w-]+[\"']?:(?=\s))|[^\s\"',;|&()`<>\[\]}]+")
-# What is no call: the name of a step, what is printed, and what other programs are told.
+# What is no call: the name of a step or a target, what is printed, and what other programs are told.
 _LABEL = r"[\"']?(?:name|title|description|summary|label|message|environment)[\"']?:\s"
-_NAMED = re.compile(rf"^\s*(?:- +)?{_LABEL}|[{{,]\s*{_LABEL}[^,}}]*$")
+_NAMED = re.compile(rf"^\s*(?:- +)?{_LABEL}|^\.PHONY\s*:|[{{,]\s*{_LABEL}[^,}}]*$")
 _SPOKEN = re.compile(
     r"(?:^|[;&|({]|\b(?:then|do|else)\b|\w:|-)\s*(?:echo|printf|puts|warn|say|logger)\b[^;&|(`]*$"
 )

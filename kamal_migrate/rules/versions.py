@@ -100,7 +100,7 @@ def _is_blind(pin: VersionPin) -> bool:
 
 @rule("unpinned-kamal", Severity.WARNING)
 def unpinned(subject: Subject) -> Iterator[Remark]:
-    """CI or a hook takes the newest Kamal of the day.
+    """CI, a hook or a script takes the newest Kamal of the day.
 
     `gem install kamal` without a version, and `ghcr.io/basecamp/kamal` without a
     tag or with `latest`, change with every release. When 2.0 came, deploys ended
