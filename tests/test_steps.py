@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from kamal_migrate.cli import app as command
+from kamal_migrate.kamal.evidence import Pin
 from kamal_migrate.kamal.steps import Runbook, Step, runbooks
 from kamal_migrate.kamal.versions import NEWEST, Version
 from kamal_migrate.project import Project
@@ -201,8 +202,21 @@ def test_mrsk_leaves_its_gem_once() -> None:
     files = {"Gemfile": 'gem "mrsk"\n', "Gemfile.lock": "GEM\n  specs:\n    mrsk (0.15.1)\n"}
     found = book(files, source=None)
     assert step(found, "deploy-1.9").commands[0] == "bundle remove mrsk"
+    assert step(found, "deploy-1.9").notes == ()
     assert step(found, "version").commands == ("bundle update kamal --conservative",)
     assert any("--to 1.9" in warning for warning in step(found, "deploy-1.9").warnings)
+
+
+def test_a_script_that_runs_the_image_says_the_version() -> None:
+    script = '#!/bin/sh\nexec docker run -it ghcr.io/basecamp/kamal:v1.8.3 "$@"\n'
+    found = book({"bin/kamal": script}, source=None)
+    assert found.source == Pin(V1, "bin/kamal")
+    bridge, version = step(found, "deploy-1.9"), step(found, "version")
+    assert bridge.notes == ("bin/kamal:2: write `ghcr.io/basecamp/kamal:v1.9.2`",)
+    assert bridge.commands == ("bin/kamal env push", "bin/kamal deploy")
+    assert version.notes == ("bin/kamal:2: write `ghcr.io/basecamp/kamal:v2.12.0`",)
+    assert (version.commands, version.brief) == ((), "Move to Kamal 2.12")
+    assert step(found, "back").commands == ("bin/kamal downgrade",)
 
 
 def test_mrsk_goes_to_1_9_first() -> None:

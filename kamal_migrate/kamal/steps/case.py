@@ -70,7 +70,7 @@ class Case(NamedTuple):
     def old(self) -> str:
         """What is typed for the Kamal that can go back, with the files as they are before the migration."""
         before = program(self.original)
-        return before.command if before.bundled else f"kamal _{self.bridge}_"
+        return before.command if before.bundled or before.pulled else f"kamal _{self.bridge}_"
 
     @property
     def bridge(self) -> Version:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from kamal_migrate.kamal.app import App
 from kamal_migrate.kamal.dating import speaks_kamal_2
 from kamal_migrate.kamal.hooks import workflows
 from kamal_migrate.kamal.pins import (
+    BINSTUB,
     GEMFILE,
     LOCK,
     VersionPin,
@@ -26,8 +27,8 @@ def bridge(case: Case) -> Step:
     """Deploy with the one Kamal that can go back."""
     new = case.source is None or case.source < case.bridge
     commands = list(installing(case.original, case.bridge)) if new else []
-    gems = [pin for pin in version_pins(case.original) if pin.kind == GEMFILE]
-    notes = _notes(case.original, case.bridge, gems) if new else []
+    here = [pin for pin in version_pins(case.original) if pin.kind == GEMFILE or pin.path == BINSTUB]
+    notes = _notes(case.original, case.bridge, here, commands) if new else []
     for one in case.destinations:
         commands += [case.line("env push", one, by=case.old)] if new else []
         commands.append(case.line("deploy", one, by=case.old))
@@ -75,11 +76,15 @@ def migrate(case: Case) -> Iterator[Step]:
         yield Step("migrate", "Migrate the files", why, (f"kamal-migrate {target}",), brief="kamal-migrate")
 
 
-def _notes(app: App, target: Version, behind: list[VersionPin]) -> list[str]:
-    """What each pin has to say; the lock is written by Bundler."""
-    notes = [f"{pin.path}:{pin.line}: write `{pin_text(pin, target)}`" for pin in behind if pin.kind != LOCK]
+def _notes(app: App, target: Version, behind: list[VersionPin], commands: Sequence[str]) -> list[str]:
+    """What each pin has to say; Bundler writes the lock, and the Gemfile too where it adds the gem."""
+    added = any(command.startswith("bundle add") for command in commands)
+    written = (LOCK, GEMFILE) if added else (LOCK,)
+    notes = [
+        f"{pin.path}:{pin.line}: write `{pin_text(pin, target)}`" for pin in behind if pin.kind not in written
+    ]
     kinds = {pin.kind for pin in version_pins(app)}
-    if LOCK in kinds and GEMFILE not in kinds:
+    if LOCK in kinds and GEMFILE not in kinds and not added:
         notes.insert(0, f'Gemfile: write `gem "kamal", "{requirement(target)}", require: false`')
     return notes
 
@@ -92,11 +97,12 @@ def version(case: Case, *, bridged: bool = False) -> Iterator[Step]:
     if found and not behind:
         return
     commands = installing(case.app, case.target)
-    if bridged and case.program.bundled:
+    if bridged and case.program.bundled and not case.program.pulled:
         commands = ("bundle update kamal --conservative",)
     why = "Files and Kamal move together: neither major version reads the files of the other."
     if case.source and case.source.major == case.target.major:
         why = "Everything that runs Kamal for this app moves at once."
-    notes = _notes(case.app, case.target, behind)
+    notes = _notes(case.app, case.target, behind, commands)
     title = f"Move to Kamal {case.target.short}"
-    yield Step("version", title, why, commands, None, tuple(notes), (), commands[-1])
+    brief = commands[-1] if commands else title
+    yield Step("version", title, why, commands, None, tuple(notes), (), brief)
