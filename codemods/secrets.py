@@ -33,13 +33,15 @@ Safety
 
 Left to you
     Names that must be in the environment: export them, or run `dotenv kamal
-    deploy`, which takes them from `.env`; for a destination with a file of its
-    own `dotenv -f .env.staging,.env kamal deploy -d staging`, for `dotenv`
-    reads no other file by itself. `dotenv kamal secrets print` (2.1+) shows
-    what Kamal will pass. Ruby in `.env.erb` that is none of the above;
-    names with `-`, which no secrets file can have; values of several lines;
-    names that ERB makes; ERB in the config that reads what `.env` said. The
-    files of an app that is for Kamal 2 already are not touched.
+    deploy`, which takes them from `.env`; for a destination with a file of
+    its own `dotenv -f .env.staging,.env kamal deploy -d staging`, for
+    `dotenv` reads no other file by itself. `dotenv kamal secrets print`
+    (2.1+) shows what Kamal will pass. Ruby in `.env.erb` that is none of the
+    above, such as a shell command with a session of its own, or Rails
+    credentials: the lines to paste are named where there are any; names with
+    `-`, which no secrets file can have; values of several lines; names that
+    ERB makes; ERB in the config that reads what `.env` said. The files of an
+    app that is for Kamal 2 already are not touched.
 """
 
 from __future__ import annotations
@@ -63,6 +65,7 @@ from kamal_migrate.api import (
     exported_names,
     is_name,
     kept_out,
+    lines_for_ruby,
     placed_secrets,
     read_by_configs,
     secret_lines,
@@ -97,7 +100,7 @@ def decide_app(app: App, options: Options) -> Iterator[Finding]:
     files = [found for file in planned if old and (found := _file(app, file, options))]
     yield from files
     yield from _odd(app, ways, options)
-    yield from _by_hand(planned)
+    yield from _by_hand(planned, options)
     yield from _kept_out_of_images(app, [finding for finding in files if finding.fix])
 
 
@@ -166,7 +169,7 @@ def _notes(app: App, file: SecretFile, options: Options, *, private: bool) -> It
         yield f"git ignores {file.path}; it holds no values, and can be committed"
 
 
-def _by_hand(planned: list[SecretFile]) -> Iterator[Finding]:
+def _by_hand(planned: list[SecretFile], options: Options) -> Iterator[Finding]:
     """What no line can say."""
     sources = [source for file in planned for source in file.sources.values()]
     told = {(source.name, source.kind, source.file): source for source in sources}
@@ -175,7 +178,8 @@ def _by_hand(planned: list[SecretFile]) -> Iterator[Finding]:
             message = f"Ruby in {source.file} makes `{name}`; a file of secrets can only run commands"
             same = [file.path for file in planned if (own := file.sources.get(name)) and own.kind == "ruby"]
             paths = " and ".join(same)
-            todo = f"write it into {paths} as NAME=$(command), or as NAME=$NAME and export it"
+            lines = lines_for_ruby(name, source.ruby, options.to) or "NAME=$(command)"
+            todo = f"write it into {paths} as {lines}, or as NAME=$NAME and export it"
             yield _manual("secrets/ruby", (name,), message, todo, source.file, source.line)
         elif source.kind == "unsayable":
             message = f"no line can hold the value of `{name}` so that Kamal 2 passes it on as it is"

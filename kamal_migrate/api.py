@@ -68,7 +68,7 @@ from kamal_migrate.kamal.secretfiles import (
     secret_loads,
     unknown_secrets,
 )
-from kamal_migrate.kamal.secrets import is_name
+from kamal_migrate.kamal.secrets import is_name, lines_for_ruby
 from kamal_migrate.kamal.strictness import (
     Misfit,
     Stray,
@@ -145,6 +145,7 @@ __all__ = [
     "is_name",
     "kamal_calls",
     "kept_out",
+    "lines_for_ruby",
     "misfits",
     "mixed_hosts",
     "otherwise_in_1_9",

@@ -344,3 +344,33 @@ def test_apps_in_folders() -> None:
 )
 def test_what_an_ignore_file_keeps_out(text: str, path: str, out: bool) -> None:
     assert kept_out(text, path) == out
+
+
+@pytest.mark.parametrize(
+    ("ruby", "to", "lines"),
+    [
+        ("`op read op://v/i --session #{token}`", Version(2), "fetch --adapter 1password --account ACCOUNT"),
+        (
+            'JSON.parse(`aws secretsmanager get-secret-value`)["A"]',
+            Version(2, 4),
+            "aws_secrets_manager FIELD)",
+        ),
+        ('JSON.parse(`aws secretsmanager get-secret-value`)["A"]', Version(2, 3), "as NAME=$(command),"),
+        (
+            "Rails.application.credentials.dig(:db, :url)",
+            Version(2),
+            '`A=$(bin/rails runner "puts Rails.application.credentials.dig(:db, :url)")`',
+        ),
+        (
+            "Rails.application.credentials.aws[:key]",
+            Version(2),
+            "puts Rails.application.credentials.aws[:key]",
+        ),
+        ('Rails.application.credentials.dig("db")', Version(2), "as NAME=$(command),"),
+        ("`cat a`.lines.first", Version(2), "as NAME=$(command),"),
+    ],
+)
+def test_ruby_for_hands_comes_with_lines_to_paste(ruby: str, to: Version, lines: str) -> None:
+    app = app_of("env: {secret: [A]}\n", {".env.erb": f"A=<%= {ruby} %>\n"})
+    (found,) = (one for one in findings(app, Options(to=to)) if one.id == "secrets/ruby")
+    assert lines in found.todo

@@ -28,8 +28,8 @@ class Source:
     ``kind`` is ``command``, ``file``, ``reference`` (other names of the environment), ``environment`` (its
     own), ``value`` (the line holds it), ``ruby`` (nobody can put that into a line) or ``unsayable`` (no line
     can hold the value as it is). ``file`` and ``line`` say who says so; empty where nobody does. ``adapter``
-    is the vault that its command asks. ``stated`` tells the sources of two destinations apart, though their
-    lines may be the same.
+    is the vault that its command asks, ``ruby`` what nobody can put into a line. ``stated`` tells the sources
+    of two destinations apart, though their lines may be the same.
     """
 
     name: str
@@ -41,6 +41,7 @@ class Source:
     conditional: bool = False
     adapter: Adapter | None = None
     stated: str = field(default="", repr=False)
+    ruby: str = field(default="", repr=False)
 
 
 class EnvFiles:
@@ -97,7 +98,8 @@ class EnvFiles:
                 return Source(name, one.kind, text, one.refers, *where)
             if one.kind == UNKNOWN:
                 text = f"# {name} comes from Ruby in {path}, line {one.line}"
-                return Source(name, "ruby", text, (), path, one.line, one.conditional, None, stated)
+                where = (path, one.line, one.conditional, None, stated)
+                return Source(name, "ruby", text, (), *where, one.source)
         if name == "RAILS_MASTER_KEY" and self._app.has(MASTER_KEY):
             return Source(name, "file", f"{name}=$(cat {MASTER_KEY})", (), MASTER_KEY)
         found = self._value(name, *plain) if plain and values else None

@@ -168,3 +168,23 @@ def adapter_of(command: str) -> Adapter | None:
     """The vault that a shell command asks, if it is one that people keep Kamal's secrets in."""
     start = command.strip().removeprefix("$(").lstrip()
     return next((adapter for pattern, adapter in _ADAPTERS if re.match(pattern, start, re.DOTALL)), None)
+
+
+_SHELL_OUT = re.compile(r"(?:`|%x[({\[])([^`]*)")
+_CREDENTIALS = re.compile(r"Rails\.application\.credentials(?:\.(?:dig|fetch)\([:\w, ]+\)|\.\w+!?|\[:\w+\])+")
+
+
+def lines_for_ruby(name: str, ruby: str, to: Version) -> str:
+    """The lines of a file of secrets that could take the place of Ruby; empty where none are known.
+
+    A command that Ruby takes apart, or that wants a session, asks a vault that has an adapter; and what Rails
+    decrypts any Rails can print.
+    """
+    credentials = _CREDENTIALS.fullmatch(ruby.strip())
+    if credentials:
+        return f'`{name}=$(bin/rails runner "puts {credentials[0]}")`'
+    command = _SHELL_OUT.search(ruby)
+    adapter = adapter_of(command[1]) if command else None
+    if adapter is None or not adapter.instead or adapter.since > to:
+        return ""
+    return f"`SECRETS=$({adapter.instead} FIELD)` and `NAME=$(kamal secrets extract FIELD $SECRETS)`"
