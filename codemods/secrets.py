@@ -8,7 +8,9 @@ What changed in Kamal
     takes the place of the latter. A variable that is merely exported is not
     found: the line `NAME=$NAME` takes it over. If it is not set, the secret is
     empty, and nothing says so. Commands in `$(…)` are run when the first
-    secret is needed. Before 2.4 a variable of the same name beat the file.
+    secret is needed; where a program is not installed, Kamal may pass over the
+    whole file ("Secret … not found"). Before 2.4 a variable of the same name
+    beat the file.
     The config's own ERB sees nothing of `.env` any more, and hooks see secrets
     only in pre-deploy and post-deploy, from 2.11 also in pre-connect.
 

@@ -46,11 +46,14 @@ SECRET_NOT_FOUND = Cause(
     why=(
         "Kamal 2 knows only the names that .kamal/secrets-common and .kamal/secrets define; with -d it reads"
         " .kamal/secrets.DESTINATION instead of .kamal/secrets. It never reads .env, and a variable that is"
-        " merely exported is not found. Kamal 1 looked in the environment and in .env (`key not found`)."
+        " merely exported is not found. Where a $(command) of a file names a program that is not installed,"
+        " dotenv may pass over the whole file without a word, and none of its names is found. Kamal 1"
+        " looked in the environment and in .env (`key not found`)."
     ),
     versions="`Secret … not found`: 2.0.0 and newer; `key not found`: up to 1.9.3",
     ways=(
         Way("define the name, for one in the environment as NAME=$NAME, in the file that is read"),
+        Way("if the file has the name: see that each program in its commands is installed where Kamal runs"),
         Way("see what Kamal 2 finds; this prints the values", "kamal secrets print"),
     ),
     codemod="secrets",
