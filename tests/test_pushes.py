@@ -72,6 +72,22 @@ def test_a_workflow_that_calls_the_one_that_deploys() -> None:
     assert found(files) == [Push(".github/workflows/main.yml", ("main",))]
 
 
+@pytest.mark.parametrize(
+    ("run", "script", "deploys"),
+    [
+        ("bin/ship", "bin/kamal deploy\n", True),
+        ("./bin/ship staging", "bin/kamal deploy\n", True),
+        ("bin/ship", "bin/kamal details\n", False),
+        ("bin/shipping", "bin/kamal deploy\n", False),
+        ("rubocop # not bin/ship", "bin/kamal deploy\n", False),
+    ],
+)
+def test_a_workflow_that_runs_a_script_that_deploys(run: str, script: str, deploys: bool) -> None:
+    text = "on: push\njobs:\n  go:\n    steps:\n      - run: "
+    files = {WORKFLOW: f"{text}{run}\n", "bin/ship": script}
+    assert found(files) == ([Push(WORKFLOW)] if deploys else [])
+
+
 def test_paths_are_those_of_the_project() -> None:
     assert [push.path for push in found({WORKFLOW: f"on: push\n{JOB}"}, "apps/shop/")] == [WORKFLOW]
 

@@ -164,6 +164,8 @@ def test_workflows_that_deploy_are_paused() -> None:
     assert step(found, "pause").commands == ("gh workflow disable ship.yml",)
     assert step(found, "resume").commands == ("gh workflow enable ship.yml",)
     assert ids(found).index("pause") < ids(found).index("upgrade") < ids(found).index("resume")
+    script = book({path: "- run: bin/ship staging\n", "bin/ship": "kamal deploy -d $1\n"})
+    assert step(script, "pause").commands == ("gh workflow disable ship.yml",)
     gitlab = book({".gitlab-ci.yml": "- kamal deploy\n"})
     assert step(gitlab, "pause").commands == ()
     assert ".gitlab-ci.yml" in step(gitlab, "pause").why

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from kamal_migrate.kamal.app import App
-from kamal_migrate.kamal.hooks import workflows
+from kamal_migrate.kamal.hooks import scripts, workflows
 from kamal_migrate.kamal.loading import plain
-from kamal_migrate.kamal.scripts import called
+from kamal_migrate.kamal.scripts import called, script_lines
 from kamal_migrate.project import InputError, document
 
 DEPLOYS = {"deploy", "redeploy", "setup"}
@@ -41,16 +42,22 @@ def _matches(branch: str, pattern: str) -> bool:
 
 def pushes(app: App) -> Iterator[Push]:
     """The files of CI that deploy the app by themselves."""
-    texts = {app.inside(path): app.text(path) for path in workflows(app)}
-    for path in _deploying(texts):
-        branches = _branches(path, texts[path])
+    for path in deploying(app):
+        branches = _branches(app.inside(path), app.text(path))
         if branches:
-            yield Push(path, branches)
+            yield Push(app.inside(path), branches)
 
 
-def _deploying(texts: Mapping[str, str]) -> list[str]:
-    """Those that deploy, and those that call one of these."""
-    found = [path for path, text in texts.items() if deploys(text)]
+def deploying(app: App) -> list[str]:
+    """The files of CI that deploy the app: by Kamal, by a script that does, or by calling one of these."""
+    texts = {path: app.text(path) for path in workflows(app)}
+    run = [re.escape(path) for path in scripts(app) if "/" in path and deploys(app.text(path))]
+    by_script = re.compile(rf"(?<![\w-])(?:{'|'.join(run)})(?![\w/.-])" if run else r"(?!)")
+    found = [
+        path
+        for path, text in texts.items()
+        if deploys(text) or any(by_script.search(line.text) for line in script_lines(text))
+    ]
     callers = [
         path
         for path, text in texts.items()

@@ -14,6 +14,7 @@ from kamal_migrate.kamal.destinations import destinations
 from kamal_migrate.kamal.evidence import Pin
 from kamal_migrate.kamal.loading import View
 from kamal_migrate.kamal.pins import program
+from kamal_migrate.kamal.pushes import deploying
 from kamal_migrate.kamal.steps import ending, preparing, serving
 from kamal_migrate.kamal.steps.case import KAMAL_2, Case, Runbook, Step
 from kamal_migrate.kamal.versions import Version
@@ -101,7 +102,7 @@ def _within_2(case: Case) -> Iterator[Step]:
 
 
 def _to_2(case: Case) -> Iterator[Step]:
-    paused = list(preparing.deploying(case.app))
+    paused = deploying(case.app)
     yield preparing.bridge(case)
     if paused:
         yield preparing.pause(paused)

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 
 from kamal_migrate.kamal.app import App
 from kamal_migrate.kamal.dating import speaks_kamal_2
-from kamal_migrate.kamal.hooks import workflows
 from kamal_migrate.kamal.pins import (
     BINSTUB,
     GEMFILE,
@@ -18,7 +17,6 @@ from kamal_migrate.kamal.pins import (
     requirement,
     version_pins,
 )
-from kamal_migrate.kamal.pushes import deploys
 from kamal_migrate.kamal.steps.case import Case, Step
 from kamal_migrate.kamal.versions import Version
 
@@ -43,11 +41,6 @@ def bridge(case: Case) -> Step:
     title = f"Deploy once with Kamal {case.bridge}"
     brief = f"deploy once with Kamal {case.bridge}, which can go back"
     return Step("deploy-1.9", title, why, tuple(commands), None, tuple(notes), tuple(warnings), brief)
-
-
-def deploying(app: App) -> Iterator[str]:
-    """The workflows that deploy."""
-    return (path for path in workflows(app) if deploys(app.text(path)))
 
 
 def pause(paths: list[str]) -> Step:
