@@ -79,9 +79,11 @@ CODEMOD = Codemod(
 
 KAMAL_2, RESERVED_SINCE, NEWEST_1 = Version(2), Version(2, 7), Version(1, 9, 3)
 LOGIN = ("username", "password")
-# What other codemods decide as a whole; they also take what is empty there.
-OTHERS: tuple[Path, ...] = (("proxy",), ("stop_wait_time",), ("ssh_user",), ("builder", "multiarch"))
-BUILDERS: tuple[Path, ...] = (("builder",), ("builder", "local"), ("builder", "remote"))
+# What other codemods decide as a whole, some of it for Kamal 2 only; they also take what is empty there.
+OTHERS: tuple[Path, ...] = (("ssh_user",), ("builder", "multiarch"))
+FOR_KAMAL_2: tuple[Path, ...] = (
+    ("proxy",), ("stop_wait_time",), ("builder",), ("builder", "local"), ("builder", "remote"),
+)  # fmt: skip
 NEEDED: tuple[Path, ...] = (("service",), ("image",), ("registry",), *(("registry", n) for n in LOGIN))
 PARTS: dict[str, tuple[str, ...]] = {
     "env": ("roles.*.env", "roles.*.env_by_host"),
@@ -101,7 +103,7 @@ SAFE, REVIEW, MANUAL = Safety.SAFE, Safety.REVIEW, Safety.MANUAL
 def decide(view: View, options: Options) -> Iterator[Finding]:
     """Wrong types, unknown keys, then what is passed on otherwise and what is reserved."""
     for misfit in misfits(view.data, options.to):
-        if misfit.path not in OTHERS and not (misfit.path in BUILDERS and options.to >= KAMAL_2):
+        if misfit.path not in OTHERS and not (misfit.path in FOR_KAMAL_2 and options.to >= KAMAL_2):
             yield _misfit(view, misfit, options)
     for stray in strays(view.data, options.to):
         yield _mixed(view, stray) if stray.mixed else _stray(view, stray, options)

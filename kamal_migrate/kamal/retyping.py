@@ -40,7 +40,9 @@ def retyped(misfit: Misfit, source: Version) -> Retyped | None:
         return _paired(misfit, source)
     if wants == (INTEGER,):
         number = whole_seconds(data.value) if data.kind in ("str", "float") else None
-        return None if number is None else Retyped(number, same=False)
+        # Docker was given the text.
+        same = misfit.path == ("stop_wait_time",) and str(data.value).isdigit()
+        return None if number is None else Retyped(number, same)
     if misfit.path == ("allow_empty_roles",) and data.kind == "str" and data.value.lower() in _TRUE:
         return Retyped(True, same=True)  # Ruby takes any text for true.
     if wants == (LOGIN,) and data.kind == "int":
