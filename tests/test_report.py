@@ -243,6 +243,9 @@ def test_how_to_see_the_secrets_fits_the_files_that_kamal_1_loaded(tmp_path: Pat
     assert "(see: kamal secrets print)" in command("-C", without, "--dry-run").out
     plain = make_app(tmp_path / "plain", secret, {".env": "TOKEN=x\n"})
     assert "(see: dotenv kamal secrets print)" in command("-C", plain, "--dry-run").out
+    more = {"config/deploy.live.yml": "env: {secret: [TOKEN, OTHER]}\n", ".env.live": "OTHER=x\n"}
+    most = command("-C", make_app(tmp_path / "most", secret, more), "--dry-run").out
+    assert "(see: dotenv -f .env.live kamal secrets print -d live)" in most
     servers = "servers:\n  - 192.0.2.1\n"
     files = {"config/deploy.live.yml": servers, ".env": "A=x\n", ".env.live": "TOKEN=x\n"}
     live = command("-C", make_app(tmp_path / "live", secret.replace(servers, ""), files), "--dry-run").out

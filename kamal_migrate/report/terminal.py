@@ -8,6 +8,7 @@ from kamal_migrate.api import Finding, Safety
 from kamal_migrate.engine import Plan
 from kamal_migrate.kamal.app import apps
 from kamal_migrate.kamal.envfiles import EnvFiles
+from kamal_migrate.kamal.secrets import secret_names
 from kamal_migrate.kamal.versions import Version
 from kamal_migrate.masking import mask, shown_name
 from kamal_migrate.report.lines import WIDTH, Line, listed, printable, wrapped
@@ -98,9 +99,9 @@ def _environment(plan: Plan) -> Iterator[Line]:
 
 
 def _printing(plan: Plan) -> str:
-    """The command that prints the secrets; with a destination where no app can be loaded without one."""
+    """The command that prints the secrets of whatever looks up most; rather without a destination."""
     views = [view for view, _ in plan.views()]
-    one = next((view for view in views if not view.destination), views[0])
+    one = max(views, key=lambda view: (len(secret_names(view)), not view.destination))
     app = next(app for app in apps(plan.project) if one.config in app.configs)
     option = f" -d {one.destination}" if one.destination else ""
     return f"{EnvFiles(app).loader(one.destination)}kamal secrets print{option}"
