@@ -42,8 +42,9 @@ Left to you
     above, such as a shell command with a session of its own, or Rails
     credentials: the lines to paste are named where there are any; names with
     `-`, which no secrets file can have; values of several lines; names that
-    ERB makes; ERB in the config that reads what `.env` said. The files of an
-    app that is for Kamal 2 already are not touched.
+    ERB makes; files that `secrets_path` puts elsewhere than
+    `.kamal/secrets*`; ERB in the config that reads what `.env` said. The
+    files of an app that is for Kamal 2 already are not touched.
 """
 
 from __future__ import annotations
@@ -68,6 +69,7 @@ from kamal_migrate.api import (
     is_name,
     kept_out,
     lines_for_ruby,
+    may_hold_secrets,
     placed_secrets,
     read_by_configs,
     secret_lines,
@@ -80,7 +82,7 @@ CODEMOD = Codemod(
     "Say in .kamal/secrets where each secret comes from",
     findings=(
         *("file", "ruby", "name", "several-lines", "not-ignored", "template"),
-        *("erb-names", "erb-env", "dockerignore"),
+        *("elsewhere", "erb-names", "erb-env", "dockerignore"),
     ),
     since=Version(2),
 )
@@ -111,6 +113,10 @@ def _file(app: App, file: SecretFile, options: Options) -> Finding | None:
     sources, path, there = list(file.sources.values()), file.path, app.has(file.path)
     private = any(source.kind == "value" for source in sources)
     where, line = (path, 1) if there else _named(app, file)
+    if not there and not may_hold_secrets(path):
+        message = f"`secrets_path` says {path}, which is not read here, so that its lines are not known"
+        todo = "see that it has a line for each secret that the config names, such as NAME=$NAME"
+        return _manual("secrets/elsewhere", (path,), message, todo, where, line)
     if private and not app.ignored(path):
         message = f"values would be written to {path}, and git does not ignore it"
         return _manual(

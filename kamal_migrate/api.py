@@ -80,6 +80,7 @@ from kamal_migrate.kamal.strictness import (
 )
 from kamal_migrate.kamal.traefik_reasons import IN_FRONT
 from kamal_migrate.kamal.versions import Version, parse
+from kamal_migrate.project import may_hold_secrets
 from kamal_migrate.yamldoc import Data, Path
 
 __all__ = [
@@ -146,6 +147,7 @@ __all__ = [
     "kamal_calls",
     "kept_out",
     "lines_for_ruby",
+    "may_hold_secrets",
     "misfits",
     "mixed_hosts",
     "otherwise_in_1_9",

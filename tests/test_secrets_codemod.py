@@ -264,7 +264,7 @@ def test_names_that_erb_makes() -> None:
     )
     assert [(finding.id, finding.key) for finding in found] == [
         ("secrets/erb-names", ("env", "secret")),
-        ("secrets/file", ("s",)),
+        ("secrets/elsewhere", ("s",)),
     ]
     found = findings(app_of(ENV + "secrets_path: <%= path %>\n"))
     assert [(finding.id, finding.key) for finding in found] == [("secrets/erb-names", ("secrets_path",))]
@@ -374,3 +374,12 @@ def test_ruby_for_hands_comes_with_lines_to_paste(ruby: str, to: Version, lines:
     app = app_of("env: {secret: [A]}\n", {".env.erb": f"A=<%= {ruby} %>\n"})
     (found,) = (one for one in findings(app, Options(to=to)) if one.id == "secrets/ruby")
     assert lines in found.todo
+
+
+def test_a_file_that_secrets_path_puts_elsewhere_is_for_hands() -> None:
+    (found,) = findings(app_of(ENV + "secrets_path: conf/vault\n"))
+    assert (found.id, found.fix, found.key) == ("secrets/elsewhere", None, ("conf/vault",))
+    (made,) = findings(app_of(ENV + "secrets_path: .kamal/secrets-shop\n"))
+    assert written([made]).keys() == {".kamal/secrets-shop"}
+    (old,) = findings(app_of(ENV + "secrets_path: conf/vault\n"), Options(to=Version(2, 8)))
+    assert written([old]).keys() == {".kamal/secrets"}
