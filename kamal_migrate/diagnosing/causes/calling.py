@@ -2,6 +2,9 @@
 
 from kamal_migrate.diagnosing.cause import Cause, Hint, Sign, Way
 
+# What is said of the cache is `cache-export`'s.
+_NO_CACHE = r"^(?!.*error writing (?:layer|config|manifest))"
+
 ENVIFY_GONE = Cause(
     id="envify-gone",
     title="Kamal 2 has no such command",
@@ -64,14 +67,17 @@ EMPTY_REGISTRY_PASSWORD = Cause(
     title="The registry's user name or password is empty",
     signs=(
         Sign("annot perform an interactive login from a non TTY device"),
+        # Kamal puts nothing behind `-p`, or behind `-u`, which takes `-p` for the name then.
+        Sign("flag needs an argument: 'p' in -p"),
+        Sign("requires at most 1 argument", r"""docker login['"] requires at most 1 argument"""),
         Sign("password is empty", r"(?:^|Error: |stderr: )password is empty"),
         Sign("username is empty", r"(?:^|Error: |stderr: )username is empty"),
         Sign("registry/", r"registry/(?:password|username): is required"),
     ),
     why=(
         "A line NAME=$NAME in .kamal/secrets is empty where NAME is not in the environment, and Kamal 2 says"
-        " nothing: it calls `docker login` with an empty password, and Docker wants to ask for one. `is"
-        " required` means that the config itself has none, or that its ERB gave nothing."
+        " nothing: it calls `docker login` with nothing behind `-p` or `-u`, and Docker misses that, or wants"
+        " to ask for it. `is required` means that the config itself has none, or that its ERB gave nothing."
     ),
     versions="2.0.0 and newer for .kamal/secrets; `is required`: 1.7.0 and newer",
     ways=(
@@ -85,10 +91,12 @@ REGISTRY_LOGIN = Cause(
     title="The registry refuses the login",
     signs=(
         Sign("unauthorized: "),
-        Sign("denied: ", r"(?:/v2/\"?: |stderr: |daemon: |^)denied: "),
+        Sign("denied: ", r"(?:/v2/\"?: |stderr: |daemon: |'docker login': |failed to push \S+: |^)denied: "),
         Sign("no basic auth credentials"),
         Sign("HTTP Basic: Access denied"),
-        Sign("insufficient_scope: authorization failed", r"^(?!.*error writing (?:layer|config|manifest))"),
+        Sign("insufficient_scope: authorization failed", _NO_CACHE),
+        Sign("failed to authorize: ", _NO_CACHE + r".*\b(?:401 Unauthorized|403 Forbidden)"),
+        Sign(": 403 Forbidden", _NO_CACHE + r".*unexpected status from \w+ request to https?://\S+/v2/"),
     ),
     why=(
         "User name, token or server do not belong together, or the token may not do this: pushing needs the"
