@@ -133,6 +133,21 @@ def test_what_a_setup_of_a_role_leaves_out(version: str, docker: set[str], boots
     assert on(version, "setup", "boot jobs", "web") == NONE
 
 
+@pytest.mark.parametrize(("version", "network"), [("1.9.3", NONE), ("2.0.0", {DB}), ("2.5.3", {DB})])
+def test_the_host_of_an_accessory_is_made_ready_for_it(version: str, network: set[str]) -> None:
+    """By `prepare` of Kamal 2, and by a login before; whatever `-r` leaves out."""
+    for command in ("setup", "accessory boot db", "accessory reboot db"):
+        assert on(version, command, "log in to the registry for db", "web") == {DB}
+        assert on(version, command, "make the Docker network for db", "web") == network
+
+
+@pytest.mark.parametrize(("version", "pulls_first"), [("1.9.3", False), ("2.4.0", False), ("2.5.0", True)])
+def test_a_setup_boots_accessories_within_its_deploy_from_2_5_on(version: str, pulls_first: bool) -> None:
+    words = list(dict.fromkeys(touch.words for touch in touches(reached(version), "setup")))
+    assert (words.index(PULL) < words.index("boot db")) == pulls_first
+    assert words.index("boot db") < words.index("boot web")
+
+
 @pytest.mark.parametrize(
     ("version", "hosts", "expected"),
     [

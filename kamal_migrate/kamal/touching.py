@@ -58,25 +58,24 @@ BOOT = Act("boot {role}", "role_hosts")
 TAG = Act("tag the image as latest", "app_hosts")
 PRUNE = Act("prune", "hosts")
 ENV = Act("write env files", "everywhere", since=KAMAL_1, until=KAMAL_2)
-BOOT_ACCESSORY = Act("boot {accessory}", "of_accessory")
+# Whatever `-r` leaves out of KAMAL.hosts, an accessory's own hosts are made ready for it.
+READY_ACCESSORY = (
+    Act("log in to the registry for {accessory}", "of_accessory"),
+    Act("make the Docker network for {accessory}", "of_accessory", since=KAMAL_2),
+)
+BOOT_ACCESSORY = (*READY_ACCESSORY, Act("boot {accessory}", "of_accessory"))
+# From 2.5.0 on a setup boots accessories within its deploy: not where a pull fails before.
+BOOTS_WITHIN_DEPLOY = Version(2, 5)
+BOOT_FIRST = tuple(act._replace(until=BOOTS_WITHIN_DEPLOY) for act in BOOT_ACCESSORY)
+BOOT_WITHIN = tuple(act._replace(since=BOOTS_WITHIN_DEPLOY) for act in BOOT_ACCESSORY)
 SHOW_ACCESSORY = Act("show {accessory}", "of_accessory")
 
+DEPLOY = (LOGIN._replace(until=APP_HOSTS), "build pull", *LOCKED, NETWORK, PROXY, TRAEFIK)
+RELEASE = (HEALTHCHECK, BOOT, TAG, PRUNE)
+
 COMMANDS: dict[str, Command] = {
-    "setup": Command((*LOCKED, "server bootstrap", ENV, "accessory boot", "deploy")),
-    "deploy": Command(
-        (
-            LOGIN._replace(until=APP_HOSTS),
-            "build pull",
-            *LOCKED,
-            NETWORK,
-            PROXY,
-            TRAEFIK,
-            HEALTHCHECK,
-            BOOT,
-            TAG,
-            PRUNE,
-        )
-    ),
+    "setup": Command((*LOCKED, "server bootstrap", ENV, *BOOT_FIRST, *DEPLOY, *BOOT_WITHIN, *RELEASE)),
+    "deploy": Command((*DEPLOY, *RELEASE)),
     "redeploy": Command(("build pull", *LOCKED, HEALTHCHECK, BOOT, TAG)),
     "rollback": Command(("app boot",)),
     "build push": Command(LOCKED_BUILD),
@@ -88,8 +87,8 @@ COMMANDS: dict[str, Command] = {
     "app exec": Command((LOGIN_TO_PULL, Act("run the command in {role}", "role_hosts"))),
     "app details": Command((Act("show {role}", "role_hosts"),)),
     "app logs": Command((Act("show the logs of {role}", "role_hosts"),)),
-    "accessory boot": Command((*LOCKED, BOOT_ACCESSORY)),
-    "accessory reboot": Command((*LOCKED, Act("reboot {accessory}", "of_accessory"))),
+    "accessory boot": Command((*LOCKED, *BOOT_ACCESSORY)),
+    "accessory reboot": Command((*LOCKED, *READY_ACCESSORY, Act("reboot {accessory}", "of_accessory"))),
     "accessory details": Command((SHOW_ACCESSORY,)),
     "proxy boot": Command((*LOCKED, NETWORK, PROXY), since=KAMAL_2),
     "proxy reboot": Command((*LOCKED, Act("reboot the proxy", "proxy_hosts")), since=KAMAL_2),
