@@ -118,7 +118,11 @@ def test_written_data_keeps_the_merge_key() -> None:
         ("a:\n\tb: 2", 3, "tab"),
         ("a: *x", 3, "names no anchor"),
         ("a: &x [*x]", 7, "names no anchor"),
-        ("a: 'x", 5, "unexpected end"),
+        ("a: 'x", 3, "never closed"),
+        ('a:\n  b: "x\nc: d\n', 8, "never closed"),
+        ("a: 'x\n---\nb: c\n", 3, "never closed"),
+        ("a: 1\n<<<<<<< HEAD\nb: 2\n=======\nb: 3\n>>>>>>> topic\n", 5, "merge left its conflict"),
+        ("a:\n  b: 1\n<<<<<<< HEAD\n  c: 2\n=======\n  c: 3\n>>>>>>> topic\n", 10, "merge left its conflict"),
         ("a: b: c", 4, "second colon"),
         ("a: @b", 3, "cannot stand here"),
         ("a: 1\nb\n", 7, "without a colon"),
@@ -233,7 +237,7 @@ def test_the_parser_in_python_reads_ordinary_files_alike(text: str, monkeypatch:
 
 @pytest.mark.parametrize(
     ("text", "offset"),
-    [("a: 'x", 5), ("a: b: c", 4), ("a: b\x00", 4), ("a: [", 4), ("a:\n\tb: 1", 3), ("[" * 9999, 100)],
+    [("a: 'x", 3), ("a: b: c", 4), ("a: b\x00", 4), ("a: [", 4), ("a:\n\tb: 1", 3), ("[" * 9999, 100)],
 )
 def test_the_parser_in_python_refuses_alike(text: str, offset: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(yaml, "__with_libyaml__", False)

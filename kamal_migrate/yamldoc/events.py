@@ -57,8 +57,31 @@ def translated(error: Any, text: str) -> YamlError:
         return _unreadable(error, text, shift)
     if not hasattr(error, "problem_mark"):
         raise error
-    mark = error.problem_mark or error.context_mark
+    if conflict := _CONFLICT.search(text):
+        return YamlError(
+            "a merge left its conflict here; keep one side and delete the markers", conflict.start()
+        )
+    return _refused(error, text, shift)
+
+
+# What git writes where it cannot merge; the name after it is a branch or a commit.
+_CONFLICT = re.compile(r"^<{7} ", re.MULTILINE)
+_IN_QUOTES = "while scanning a quoted scalar"
+# A file or a document ends; libyaml says indicator where Python's parser says separator.
+_ENDS = (
+    "found unexpected end of stream",
+    "found unexpected document indicator",
+    "found unexpected document separator",
+)
+
+
+def _refused(error: Any, text: str, shift: int) -> YamlError:
+    """What the grammar of YAML refused, where to look: for a quote that nothing closes, at its start."""
+    unclosed = error.context == _IN_QUOTES and error.problem in _ENDS
+    mark = error.context_mark if unclosed else error.problem_mark or error.context_mark
     offset = min(mark.index + shift, len(text)) if mark else 0
+    if unclosed:
+        return YamlError("this quote is never closed", offset)
     indent = re.compile(r"[ \t]*").match(text, line_start(text, offset))
     if indent and "\t" in indent[0]:
         return YamlError("a tab indents this line; YAML wants spaces", offset)
