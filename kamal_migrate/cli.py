@@ -35,7 +35,7 @@ from kamal_migrate.commands.options import (
     flag,
     refuse,
 )
-from kamal_migrate.console import Closed, asker, is_terminal, printer, shown, verbatim
+from kamal_migrate.console import CannotPrint, Closed, asker, is_terminal, printer, shown, verbatim
 from kamal_migrate.disk import WriteError
 from kamal_migrate.engine.proofs import ProofError
 from kamal_migrate.kamal.versions import parse
@@ -243,12 +243,20 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except Stopped as error:
         return _fail(str(error), code=128 + error.number)
     except Closed:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _print_no_more()
         return 128 + 13
+    except CannotPrint as error:
+        _print_no_more()
+        return _fail(str(error), code=UNUSABLE)
     except Exception:
         import traceback
 
         return _fail(*traceback.format_exc().splitlines(), _BUG, code=REFUSED)
+
+
+def _print_no_more() -> None:
+    """Let Python's last flush of what could not be printed succeed, for its failure changes the exit code."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _known() -> tuple[type[Exception], ...]:

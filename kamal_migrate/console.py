@@ -20,6 +20,10 @@ class Closed(Exception):
     """Nobody reads what is printed."""
 
 
+class CannotPrint(Exception):
+    """Standard output takes no more, such as a file on a full disk."""
+
+
 def is_terminal(stream: Any) -> bool:
     """Whether someone sits at a stream."""
     return stream is not None and not stream.closed and stream.isatty()
@@ -44,7 +48,7 @@ def _ask(question: str) -> str | None:
 
 
 def verbatim(text: str) -> None:
-    """Print a text as it is. Raises `Closed`."""
+    """Print a text as it is. Raises `Closed` and `CannotPrint`."""
     if sys.stdout is None:
         return
     try:
@@ -53,6 +57,8 @@ def verbatim(text: str) -> None:
         sys.stdout.buffer.flush()
     except BrokenPipeError as error:
         raise Closed from error
+    except OSError as error:
+        raise CannotPrint(f"standard output: cannot be written: {error.strerror}") from error
 
 
 def shown(text: str) -> None:

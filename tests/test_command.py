@@ -336,6 +336,21 @@ def test_a_reader_that_goes_away(tmp_path: Path) -> None:
     assert (run.returncode, run.stderr) == (141, b"")
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+def test_output_that_takes_no_more(tmp_path: Path) -> None:
+    app = make_app(tmp_path)
+    with Path("/dev/full").open("w") as stream:
+        run = subprocess.run(
+            [sys.executable, "-m", "kamal_migrate", "-C", app, "--dry-run"],
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdout=stream,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    assert run.returncode == 2
+    assert run.stderr == b"standard output: cannot be written: No space left on device\n"
+
+
 def test_no_output_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdout", None)
     monkeypatch.setattr(sys, "stdin", None)
