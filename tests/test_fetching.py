@@ -459,6 +459,53 @@ def test_the_address_to_push_to(served: Path, tmp_path: Path) -> None:
     assert target(opened(folder)) == Target("origin", str(served))
 
 
+@pytest.mark.parametrize(
+    ("setting", "url", "command"),
+    [
+        ("remote.origin.uploadpack", "/nowhere.git", "ls-remote"),
+        ("remote.origin.receivepack", "/nowhere.git", "push"),
+        ("core.sshCommand", "ssh://nobody@127.0.0.1:1/nowhere.git", "push"),
+        ("core.gitProxy", "git://127.0.0.1:1/nowhere.git", "push"),
+        ("credential.helper", "https://127.0.0.1/nowhere.git", ""),
+        ("credential.https://127.0.0.1.helper", "https://127.0.0.1/nowhere.git", ""),
+        ("http.saveCookies", "https://127.0.0.1/nowhere.git", ""),
+        ("gpg.program", "https://127.0.0.1/nowhere.git", ""),
+    ],
+)
+def test_a_repository_does_not_choose_what_talks(
+    setting: str, url: str, command: str, tmp_path: Path, user: Path
+) -> None:
+    folder, canary = committed(make_app(tmp_path / "mine")), tmp_path / "canary"
+    program = tmp_path / "program"
+    program.write_text(f"#!/bin/sh\ntouch {canary}\nexit 1\n")
+    program.chmod(0o755)
+    git(folder, "remote", "add", "origin", url)
+    git(folder, "config", "--file", tmp_path / "more", setting, program)
+    git(folder, "config", "include.path", tmp_path / "more")
+    if command:
+        subprocess.run(["git", "-C", folder, command, "origin", "HEAD:refs/heads/x"], capture_output=True)
+        assert canary.exists(), "git by itself would have run it"
+        canary.unlink()
+    repository = opened(folder)
+    made = upgrade(repository)
+    with pytest.raises(GitError, match=rf"(?i){setting}.*own configuration.*take it out there") as raised:
+        remote_branch(repository, BRANCH, SECONDS)
+    said = push(repository, BRANCH, made, None, SECONDS)
+    assert (said.outcome, said.reason) == (PushOutcome.FAILED, str(raised.value))
+    assert not canary.exists()
+    git(folder, "config", "--unset", "include.path")
+    git(folder, "config", "--file", user, setting, program)
+    assert target(repository).url == url
+
+
+def test_settings_that_cannot_be_read(tmp_path: Path) -> None:
+    folder = committed(make_app(tmp_path / "mine"))
+    with (folder / ".git/config").open("a") as settings:
+        settings.write("[broken")
+    with pytest.raises(GitError, match="mine: bad config line"):
+        target(opened(folder))
+
+
 # Faults
 
 

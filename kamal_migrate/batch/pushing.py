@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from kamal_migrate.batch import forges
 from kamal_migrate.batch.calling import Answer, GitError, GitTimeout, checked, shown
+from kamal_migrate.batch.distrust import SIGNING, TALKING, check, settings
 from kamal_migrate.batch.repository import Repository, ref
 
 
@@ -62,13 +63,17 @@ _OPENS = re.compile(r"pull|merge_request|compare", re.IGNORECASE)
 
 
 def target(repository: Repository) -> Target:
-    """Where it is pushed to: its URL, else the remote that ``git push`` would take. Raises `GitError`."""
+    """Where it is pushed to: its URL, else the remote that ``git push`` would take.
+
+    Raises `GitError`, also where the repository itself chooses a program that would be run for that.
+    """
     if repository.url is not None:
         return Target("origin", repository.url)
-    told = repository.call("config", "-z", "--get-regexp", r"^remote\.(.*\.url|pushdefault)$").out.decode()
-    settings = dict(row.split("\n", 1) for row in told.split("\0") if "\n" in row)
-    names = [key.removeprefix("remote.").removesuffix(".url") for key in settings if key.endswith(".url")]
-    usual = [settings.get("remote.pushdefault"), "origin", names[0] if len(names) == 1 else None]
+    found = settings(repository, rf"remote\.(.*\.url|pushdefault)|{TALKING}|{SIGNING}")
+    said = {one.key: one.value for one in found if one.key.endswith(("url", "pushdefault"))}
+    check(repository, (one for one in found if one.key not in said))
+    names = [key.removeprefix("remote.").removesuffix(".url") for key in said if key.endswith(".url")]
+    usual = [said.get("remote.pushdefault"), "origin", names[0] if len(names) == 1 else None]
     name = next((name for name in usual if name in names), None)
     if name is None:
         what = "none of its remotes is `origin`; set remote.pushDefault" if names else "it has no remote"

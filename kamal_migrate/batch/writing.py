@@ -10,7 +10,8 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple, Union
 
 from kamal_migrate.batch.branches import checked_out, commit_at
-from kamal_migrate.batch.calling import Answer, GitError, checked
+from kamal_migrate.batch.calling import GitError, checked
+from kamal_migrate.batch.distrust import SIGNING, check, settings
 from kamal_migrate.batch.objects import Objects
 from kamal_migrate.batch.repository import Repository, ref
 from kamal_migrate.batch.snapshot import EXECUTABLE, LINK, REGULAR, SUBMODULE
@@ -19,9 +20,8 @@ from kamal_migrate.batch.trees import FOLDER, Row, is_folder
 _KINDS = {"tree": 2, "blob": 3}
 _STRANGE = {b"", b".", b"..", b".git"}
 _WHAT = {LINK: "a link", SUBMODULE: "a submodule, another repository"}
-_TRUE = {None, "true", "yes", "on", "1"}
+_TRUE = {"true", "yes", "on", "1"}
 _UNKNOWN_USER = re.compile(r"tell me who you are|empty ident|auto-detect", re.IGNORECASE)
-_SIGNING = r"^(commit\.gpgsign|gpg\.(.*\.)?(program|defaultkeycommand))$"
 
 
 class _Object(NamedTuple):
@@ -206,25 +206,10 @@ def _commit(repository: Repository, tree: str, base: str, message: str) -> str:
 
 
 def _signs(repository: Repository) -> bool:
-    """Whether commits are to be signed there. Raises `GitError` where only the repository names the program.
-
-    The programs that sign are the user's own choice: one in a repository that somebody else made is not run.
-    """
-    answer: Answer = repository.call("config", "-z", "--show-scope", "--get-regexp", _SIGNING)
-    words = answer.out.decode("utf-8", "replace").split("\0")
-    settings = {key: (scope, value) for scope, key, value in map(_setting, words[:-1:2], words[1::2])}
-    _, signs = settings.pop("commit.gpgsign", ("", "false"))
-    if signs is not None and signs.lower() not in _TRUE:
+    """Whether commits are to be signed there. Raises `GitError` where the repository chooses the program."""
+    found = {one.key: one for one in settings(repository, rf"commit\.gpgsign|{SIGNING}")}
+    signs = found.pop("commit.gpgsign", None)
+    if not signs or (signs.value is not None and signs.value.lower() not in _TRUE):
         return False
-    for key, (scope, _) in settings.items():
-        if scope in ("local", "worktree"):
-            raise GitError(
-                f"{repository.name}: {key} is set in the repository's own configuration, and is not run; "
-                "set it in yours with git config --global, or turn commit.gpgSign off there"
-            )
+    check(repository, found.values())
     return True
-
-
-def _setting(scope: str, row: str) -> tuple[str, str, str | None]:
-    key, equals, value = row.partition("\n")
-    return scope, key, value if equals else None
