@@ -444,6 +444,25 @@ def test_a_branch_that_moves_at_the_last_moment(
     assert git(bare, "rev-parse", BRANCH) == git(bare, "rev-parse", "main")
 
 
+def test_what_another_working_tree_made_at_the_same_moment(
+    bare: Path, read: Objects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
+    original = Repository.call
+
+    def raced(self: Repository, *arguments: str, given: bytes = b"") -> calling.Answer:
+        if arguments[0] == "update-ref" and not made:
+            made.append("")
+            with Objects(opened(bare)) as other, monkeypatch.context() as patch:
+                patch.setenv("GIT_COMMITTER_DATE", "2001-02-03T04:05:06Z")
+                made[0] = write(other)
+        return original(self, *arguments, given=given)
+
+    monkeypatch.setattr(Repository, "call", raced)
+    assert write(read) == made[0]
+    assert git(bare, "rev-parse", BRANCH).strip() == made[0]
+
+
 @pytest.mark.parametrize(
     ("changes", "renamed", "message"),
     [

@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple, Union
 
-from kamal_migrate.batch.branches import checked_out, commit_at
+from kamal_migrate.batch.branches import Commit, checked_out, commit_at
 from kamal_migrate.batch.calling import GitError, checked
 from kamal_migrate.batch.distrust import SIGNING, check, settings
 from kamal_migrate.batch.objects import Objects
@@ -56,8 +56,9 @@ def commit(
         raise GitError(f"{repository.name}: {branch} is checked out; name another branch, or write in place")
     made = _Trees(objects, base)
     tree = made.rewritten(changes, renamed, executable)
+    wanted = (tree, (base,), message.strip())
     done = commit_at(objects, ref(branch))
-    if done and (done.tree, done.parents, done.message.strip()) == (tree, (base,), message.strip()):
+    if done and _what(done) == wanted:
         return done.id
     if (done.id if done else None) != expected:
         is_at = f"is at {done.id[:10]}" if done else "is gone"
@@ -65,8 +66,19 @@ def commit(
     pack = _pack(made.written.values(), made.hash_name)
     checked(repository.call("unpack-objects", "-q", given=pack), f"{repository.name}: nothing is written")
     name = _commit(repository, tree, base, message)
-    _set_branch(repository, branch, name, expected or "0" * len(base), message)
+    try:
+        _set_branch(repository, branch, name, expected or "0" * len(base), message)
+    except GitError:
+        # It may have been named by another of its working trees too, and been done at the same time.
+        done = commit_at(objects, ref(branch))
+        if not done or _what(done) != wanted:
+            raise
+        return done.id
     return name
+
+
+def _what(commit: Commit) -> tuple[str, tuple[str, ...], str]:
+    return commit.tree, commit.parents, commit.message.strip()
 
 
 def _set_branch(repository: Repository, branch: str, commit: str, expected: str, message: str) -> None:
