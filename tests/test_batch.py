@@ -82,6 +82,18 @@ def test_a_plan_ends_with_the_outcome_of_each_and_writes_nothing_but_its_state(
     assert [path.name for path in (tmp_path / "home").iterdir()] == [".gitconfig"]
 
 
+def test_a_repository_without_a_commit_has_no_kamal_unless_an_app_is_there(place: Path) -> None:
+    for folder in ("bare.git", "work", "begun"):
+        git(place, "init", "-q", *(["--bare"] if folder == "bare.git" else []), folder)
+    make_app(place / "begun")
+    sources = (place / "bare.git", f"file://{place}/bare.git", place / "work")
+    assert batch("plan", *sources).code == 0
+    assert {row.outcome for row in rows().values()} == {Outcome.NO_KAMAL}
+    said = batch("plan", place / "begun")
+    assert said.code == 5
+    assert "sources/begun: failed: there is no commit yet" in flat(said.out)
+
+
 @pytest.mark.parametrize(
     ("apps", "code"), [((SHOP, EXPLICIT), 0), ((SHOP, LEDGER), 3), ((LEDGER, "broken"), 5), ((EXPLICIT,), 0)]
 )
@@ -270,10 +282,10 @@ def test_directly_on_the_default_branch(place: Path, tmp_path: Path) -> None:
     working(place / "shop")
     batch("plan", ".", f"file://{remote}")
     said = batch("apply", "--yes", "--direct", "--push")
-    assert "sources/harvest: failed: harvest: it has no remote" in flat(said.out)
+    assert "sources/harvest: failed: it has no remote" in flat(said.out)
     assert files_of(remote, "main") == after(SHOP)
     said = batch("apply", "--yes", "--reset", "--direct")
-    assert "sources/shop: failed: shop: main is checked out" in flat(said.out)
+    assert "sources/shop: failed: main is checked out" in flat(said.out)
     assert files_of(harvest, "main") == after(HARVEST)
     assert set(refs(remote)) == set(refs(harvest)) == {"main"}
     assert rows()["harvest.git"].stage is Stage.COMMITTED

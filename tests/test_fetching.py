@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from kamal_migrate.batch.branches import is_ours, with_trailer
-from kamal_migrate.batch.calling import GitError, GitTimeout
+from kamal_migrate.batch.calling import GitError, GitTimeout, NoCommit
 from kamal_migrate.batch.fetching import copied, copy_name, fetch_branch, fetch_files, fetched
 from kamal_migrate.batch.objects import Objects
 from kamal_migrate.batch.pushing import PushOutcome, Target, delete_remote_branch, push, remote_branch, target
@@ -250,8 +250,11 @@ def test_what_is_not_there(served: Path, tmp_path: Path) -> None:
     with http(served.parents[1]) as server, pytest.raises(GitError, match=r"repository '.*' not found"):
         fetched(f"{server.url}/acme/none.git", tmp_path / "copy", SECONDS)
     git(tmp_path, "init", "-q", "--bare", "empty.git")
-    with pytest.raises(GitError, match="no commit on its default branch"):
+    with pytest.raises(NoCommit, match="there is no commit yet"):
         fetched(f"file://{tmp_path}/empty.git", tmp_path / "copy", SECONDS)
+    git(served, "symbolic-ref", "HEAD", "refs/heads/gone")
+    with pytest.raises(GitError, match="no commit on its default branch"):
+        fetched(f"file://{served}", tmp_path / "copy", SECONDS)
     assert not (tmp_path / "copy").exists()
     (tmp_path / "copy").mkdir()
     with pytest.raises(GitError, match="this is no copy of a repository; delete it"):

@@ -26,7 +26,7 @@ from kamal_migrate.batch.branches import (
     is_ours,
     with_trailer,
 )
-from kamal_migrate.batch.calling import GitError, GitTimeout, call, environment, shown
+from kamal_migrate.batch.calling import GitError, GitTimeout, NoCommit, call, environment, shown
 from kamal_migrate.batch.objects import Objects
 from kamal_migrate.batch.repository import Repository, is_url, opened
 from kamal_migrate.batch.snapshot import Snapshot
@@ -136,7 +136,13 @@ def test_what_cannot_be_opened(place: str, message: str, work: Path, tmp_path: P
 
 def test_repositories_without_a_commit_and_broken_ones(tmp_path: Path, bare: Path) -> None:
     git(tmp_path, "init", "-q", "empty")
-    with Objects(opened(tmp_path / "empty")) as read, pytest.raises(GitError, match="no commit yet"):
+    with Objects(opened(tmp_path / "empty")) as read, pytest.raises(NoCommit, match="no commit yet"):
+        read.head()
+    git(bare, "symbolic-ref", "HEAD", "refs/heads/gone")
+    with (
+        Objects(opened(bare)) as read,
+        pytest.raises(GitError, match="default branch gone"),
+    ):
         read.head()
     (bare / "config").write_text("[core\n")
     with Objects(opened(bare)) as read, pytest.raises(GitError, match="bad config line 1"):

@@ -57,9 +57,9 @@ def _failed(state: State, row: Row, error: BaseException) -> Row:
     if isinstance(error, (CampaignError, Ended)):
         raise error
     known = (InputError, GitError, SettingsError, WriteError, Refused, OSError)
-    reason = str(error) if isinstance(error, known) else f"{type(error).__name__}: {error}"
+    reason = row.why(error) if isinstance(error, known) else mask(f"{type(error).__name__}: {error}")
     outcome = Outcome.REFUSED if isinstance(error, Refused) else Outcome.FAILED
-    after = replace(state.row(row.source), outcome=outcome, reason=mask(reason))
+    after = replace(state.row(row.source), outcome=outcome, reason=reason)
     state.update(after)
     return after
 

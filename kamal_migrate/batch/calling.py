@@ -65,6 +65,10 @@ class GitError(Exception):
         super().__init__(shown(message))
 
 
+class NoCommit(GitError):
+    """There is nothing in the repository yet."""
+
+
 class GitTimeout(GitError):
     """Git was stopped, for it took too long."""
 

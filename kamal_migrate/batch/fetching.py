@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from kamal_migrate.batch import forges
-from kamal_migrate.batch.calling import GitError, checked, is_too_much
+from kamal_migrate.batch.calling import GitError, NoCommit, checked, is_too_much
 from kamal_migrate.batch.objects import Objects
 from kamal_migrate.batch.repository import Repository, is_git_dir, is_url, pointed_branch, ref
 from kamal_migrate.reading import MAX_BYTES
@@ -153,6 +153,9 @@ def _remote_tip(copy: Repository, clock: Clock, branch: str | None) -> Tip:
     default = next((row[0].removeprefix(start) for row in rows if row[0].startswith(start)), None)
     name = branch or default
     if wanted not in found or not name:
+        everything = copy.talk("ls-remote", "--quiet", "origin", seconds=clock.left)
+        if not checked(everything, copy.name):
+            raise NoCommit(f"{copy.name}: there is no commit yet")
         missing = f"no branch {branch}" if branch else "no commit on its default branch"
         raise GitError(f"{copy.name}: the repository has {missing}")
     ref(name)

@@ -15,6 +15,8 @@ from kamal_migrate.batch.calling import (
     LOCAL_SECONDS,
     GitError,
     GitTimeout,
+    NoCommit,
+    checked,
     read_said,
     rounded,
     said_aside,
@@ -85,11 +87,16 @@ class Objects:
         self._answer.clear()
 
     def head(self) -> Head:
-        """The branch and the commit that the repository shows. Raises `GitError` where there is no commit."""
+        """The branch and the commit that the repository shows. Raises `NoCommit` where nothing is there."""
+        branch = pointed_branch(self.repository.git_dir / "HEAD")
         [found] = self.infos(["HEAD^{commit}"])
         if not found:
-            raise GitError(f"{self.repository.name}: there is no commit yet")
-        return Head(pointed_branch(self.repository.git_dir / "HEAD"), found.id)
+            what = f"{self.repository.name}: there is no commit"
+            others = self.repository.call("for-each-ref", "--count=1")
+            if checked(others, what):
+                raise GitError(f"{what} on its default branch{f' {branch}' if branch else ''}")
+            raise NoCommit(f"{what} yet")
+        return Head(branch, found.id)
 
     def branch(self, name: str) -> str | None:
         """The commit of a branch; `None` where there is no such branch."""

@@ -8,12 +8,13 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from pathlib import Path
 
-from kamal_migrate.batch.calling import GitError
+from kamal_migrate.batch.calling import GitError, NoCommit
 from kamal_migrate.batch.ending import Ended
 from kamal_migrate.batch.inputs import Input, read_input
 from kamal_migrate.batch.orders import Orders
 from kamal_migrate.batch.row import Row, Stage
 from kamal_migrate.batch.running import AHEAD, Interrupted, done, in_process, processes
+from kamal_migrate.batch.sources import URL
 from kamal_migrate.batch.state import State
 from kamal_migrate.batch.work import Outcome, Work, work
 from kamal_migrate.masking import mask
@@ -43,8 +44,11 @@ def planned(row: Row, orders: Orders, pool: Executor) -> tuple[Row, Work]:
         found = read_input(row, orders)
     except NoConfig:
         return _row(row, None, Work(Outcome.NO_KAMAL)), Work(Outcome.NO_KAMAL)
+    except NoCommit as error:
+        made = Work(Outcome.FAILED, row.why(error)) if _had_app(row) else Work(Outcome.NO_KAMAL)
+        return _row(row, None, made), made
     except (InputError, GitError, SettingsError, UsageError, OSError) as error:
-        made = Work(Outcome.FAILED, mask(str(error)))
+        made = Work(Outcome.FAILED, row.why(error))
         return _row(row, None, made), made
     if found.fingerprint == row.input and row.outcome and row.outcome in PLANNED:
         made = Work(row.outcome, row.reason, arch=row.arch)
@@ -57,6 +61,11 @@ def planned(row: Row, orders: Orders, pool: Executor) -> tuple[Row, Work]:
         made = Work(Outcome.FAILED, "the process that planned it died; is the machine short of memory?")
     made = _through_links(made, found.links)
     return _row(row, found, made), made
+
+
+def _had_app(row: Row) -> bool:
+    """Whether there was an app before the repository had no commit, or is one that nobody committed."""
+    return bool(row.base) or (row.kind != URL and (Path(row.source) / "config/deploy.yml").exists())
 
 
 def _through_links(made: Work, links: Mapping[str, str]) -> Work:

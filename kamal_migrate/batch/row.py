@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from kamal_migrate.batch.work import Outcome
+from kamal_migrate.masking import mask
 
 
 class Stage(Enum):
@@ -53,6 +54,11 @@ class Row:
         place = re.sub(r"(?<=://)[^/]*@", "", self.source).rstrip("/").removesuffix(".git")
         parts = [part for part in re.split(r"[/:]", place) if part]
         return "/".join(parts[-2:]) or self.source
+
+    def why(self, error: BaseException) -> str:
+        """The reason that an error gives, secrets masked, without the name that stands before it anyway."""
+        said = mask(str(error))
+        return said.removeprefix(f"{self.name.rpartition('/')[2]}: ").removeprefix(f"{self.name}: ")
 
     @property
     def is_done(self) -> bool:

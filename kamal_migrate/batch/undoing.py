@@ -23,7 +23,6 @@ from kamal_migrate.batch.row import Row, Stage
 from kamal_migrate.batch.running import Interrupted, done
 from kamal_migrate.batch.state import State
 from kamal_migrate.batch.work import Outcome
-from kamal_migrate.masking import mask
 from kamal_migrate.transaction import Change, NotCarriedOut, NotRestored, carry_out
 from kamal_migrate.transaction import clear as clear_folder
 
@@ -44,7 +43,7 @@ def undo_all(
             try:
                 after = future.result()
             except (GitError, NotCarriedOut, NotRestored, OSError) as error:
-                after = replace(row, outcome=Outcome.FAILED, reason=mask(str(error)))
+                after = replace(row, outcome=Outcome.FAILED, reason=row.why(error))
             state.update(after)
             yield after
 
