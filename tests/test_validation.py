@@ -145,6 +145,13 @@ def test_erb_is_never_a_fault(body: str) -> None:
     assert messages(body) == []
 
 
+def test_what_depends_on_the_machine_is_no_fault() -> None:
+    """A remote that builds for one architecture is not used on a machine that has it."""
+    registry = 'registry: {server: "localhost:5000"}\n'
+    for arch in ("amd64", "[amd64]"):
+        assert messages(f'{registry}builder: {{arch: {arch}, remote: "tcp://192.0.2.9"}}\n') == []
+
+
 def test_what_erb_hides_is_not_missing_but_what_is_there_counts() -> None:
     assert messages("builder:\n  <%= arch %>\n  multiarch: false\n") == ["builder: unknown key: multiarch"]
 

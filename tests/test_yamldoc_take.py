@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
+from kamal_migrate.erb import template
 from kamal_migrate.yamldoc import Change, Refusal, YamlDoc
 from kamal_migrate.yamldoc.data import Path
 from tests.invariants import check
@@ -156,6 +157,7 @@ REFUSED: dict[str, tuple[str, str, Path, str]] = {
     "unwrap over a sibling": ("a:\n  b: 1\nb: 2\n", "unwrap", ("a",), "`b` stands there already"),
     "unwrap an anchor": ("a: &x\n  b: 1\n", "unwrap", ("a",), "behind the key"),
     "unwrap an anchor in use": ("a: &x\n  b: 1\nc: *x\n", "unwrap", ("a",), "&x is used"),
+    "unwrap the first key of an item": ("- a:\n    b: 1\n  c: 1\n", "unwrap", (0, "a"), "on the same line"),
     "unwrap duplicates": ("a:\n  b: 1\n  b: 2\n", "unwrap", ("a",), "`b` stands twice"),
     "unwrap comments in braces": ("a: {b: 1, # c\n  d: 2}\n", "unwrap", ("a",), "between the braces"),
     "unwrap a pair": ("x: [a: {b: 1}]\n", "unwrap", ("x", 0, "a"), "behind the key"),
@@ -170,6 +172,13 @@ REFUSED: dict[str, tuple[str, str, Path, str]] = {
     "move where it is": ("x: 1\nto:\n  a: 1\n  b: 1\n", "move", ("to", "a"), "cannot be moved there"),
     "move into itself": ("x: 1\nto:\n  a: 1\n", "move", ("to",), "cannot be moved there"),
     "move above its anchor": ("to:\n  b: 1\nx: &x 1\na: *x\n", "move", ("a",), "anchors stand below"),
+    "move below a question mark": ("to:\n  ? b\n  : 1\na: 1\n", "move", ("a",), "written with `\\?`"),
+    "move to blank lines": (
+        "to:\n  b: 1\n\nx: 1\na: |+\n  y\nz: 1\n",
+        "move",
+        ("a",),
+        "blank lines below its new place",
+    ),
     "move an unfinished literal": ("to:\n  b: 1\na: |\n  x", "move", ("a",), "without a line break"),
 }
 
@@ -189,3 +198,14 @@ def test_what_cannot_be_done_safely_is_refused_with_a_reason(
     with pytest.raises(Refusal, match=reason) as caught:
         verbs[verb]()
     assert 0 <= caught.value.offset <= len(text)
+
+
+def test_no_edit_takes_away_erb_that_is_structure() -> None:
+    text = "a:\n  b: 1\n<% if x %>\n  c: 2\n<% end %>\nd: 1\n"
+    erb = template(text)
+    shown = YamlDoc(text, erb.mask(erb.branches[0]), erb.spans).at("a")
+    verbs: tuple[Callable[[], Change], ...] = (shown.delete, lambda: shown.set(1))
+    for verb in verbs:
+        with pytest.raises(Refusal, match="ERB tag stands in between") as caught:
+            verb()
+        assert caught.value.offset == text.index("<%")
