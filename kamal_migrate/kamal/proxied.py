@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from kamal_migrate.kamal.loading import Opaque, View
+from kamal_migrate.kamal.retyping import is_variable
 from kamal_migrate.kamal.traefik import Label, is_for_traefik, of_map
 from kamal_migrate.kamal.versions import Version
 from kamal_migrate.yamldoc import Data, Path
@@ -86,6 +87,8 @@ def _role(view: View, name: str, value: object, source: Version | None, *, flat:
 def _servers(view: View, hosts: object, path: Path) -> tuple[str, ...] | None:
     if isinstance(hosts, (str, int)):
         return (str(hosts),)
+    if isinstance(hosts, Opaque) and is_variable(hosts.source):
+        return (hosts.source,)
     if not isinstance(hosts, list) or view.is_open((*path, 0)):
         return None
     names = [next(iter(item)) if isinstance(item, dict) and item else item for item in hosts]

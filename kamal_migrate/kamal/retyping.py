@@ -58,8 +58,13 @@ def hosts_by_variable(view: View) -> Iterator[tuple[Path, Data]]:
     names = [typed.name(key) for key, _ in servers.value] if servers and servers.kind == "map" else []
     for path in (("servers", name, "hosts") for name in names):
         hosts = typed.get(view.data, path)
-        if hosts and hosts.kind == "erb" and _VARIABLE.fullmatch(hosts.value):
+        if hosts and hosts.kind == "erb" and is_variable(hosts.value):
             yield path, hosts
+
+
+def is_variable(source: str) -> bool:
+    """Whether ERB is no more than one variable of the environment, so that its value is text."""
+    return _VARIABLE.fullmatch(source) is not None
 
 
 def _text(misfit: Misfit) -> Retyped | None:
