@@ -117,7 +117,7 @@ def pull_request(row: Row, report: Report) -> str:
 def _opening(row: Row, report: Report) -> Iterator[str]:
     before, after = report.get("from"), report.get("to")
     came = f"from Kamal {before} to {after}" if before and before != after else f"to Kamal {after}"
-    yield f"Moves what Kamal reads here {came}. Nothing else changes."
+    yield f"Moves what Kamal reads here {came}. No other file changes."
     merging = automatic(report, row.trunk)
     if merging:
         yield ""
