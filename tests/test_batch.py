@@ -525,6 +525,16 @@ def test_what_a_person_added_to_is_neither_replaced_nor_deleted(place: Path, tmp
     assert refs(remote)[BRANCH] == mine
 
 
+def test_undo_tells_only_of_what_it_takes_back(place: Path) -> None:
+    bare(place / "shop.git")
+    bare(place / "broken.git", SHOP, BROKEN)
+    batch("plan", ".")
+    assert batch("apply", "--yes").code == 5
+    said = batch("undo", "--yes", "-q")
+    assert (said.code, "sources/broken" in said.out) == (0, False)
+    assert "1 failed" in flat(said.out)
+
+
 @pytest.mark.heavy
 def test_our_branch_follows_its_base(place: Path) -> None:
     shop = bare(place / "shop.git")

@@ -118,10 +118,9 @@ def take_back(state: State, terminal: Terminal, *, yes: bool, quiet: bool, jobs:
         quiet=quiet,
         again=f"undo{_named(orders)}",
     )
-    after = state.rows()
-    sources = {row.source for row in rows}
-    kept = [row for row in after if row.source in sources and row.stage not in (Stage.UNDONE, Stage.WAITING)]
-    terminal.lines([*text.problems(after), *text.totals(after)])
+    now = [state.row(row.source) for row in rows]
+    kept = [row for row in now if row.stage not in (Stage.UNDONE, Stage.WAITING)]
+    terminal.lines([*text.problems(now), *text.totals(state.rows())])
     return campaign.SOME_FAILED if kept else DONE
 
 
