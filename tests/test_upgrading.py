@@ -7,6 +7,7 @@ import pytest
 from kamal_migrate.api import Options
 from kamal_migrate.catalog import builtin
 from kamal_migrate.engine import plan
+from kamal_migrate.engine.proofs import ProofError
 from kamal_migrate.kamal.versions import parse
 from kamal_migrate.project import Project
 from kamal_migrate.report.deployment import changes, compared, said
@@ -60,6 +61,16 @@ def test_a_network_that_kamal_2_sets_by_itself() -> None:
         ("accessory db: network", "kamal, by a docker option", "kamal, as all containers"),
     ]
     assert told(WEB % "", "network") == []
+
+
+def test_what_no_codemod_translates_stops_the_run() -> None:
+    """The target takes the labels, and reads nothing in them: nobody would be told of the other port."""
+    labels = ", labels: {traefik.http.services.shop.loadbalancer.server.port: 8080}"
+    app = Project("shop", {"config/deploy.yml": HEAD + WEB % labels})
+    others = [codemod for codemod in builtin() if codemod.id != "proxy"]
+    with pytest.raises(ProofError, match=r"roles\.web\.proxy\.port would change"):
+        plan(app, others, Options(source=parse("1.9.3")))
+    assert plan(app, builtin(), Options(source=parse("1.9.3"))).changed
 
 
 def test_a_health_check_at_another_port_than_requests() -> None:
