@@ -23,13 +23,18 @@ class ProofError(Exception):
         self.differences = differences
 
 
+def unreadable(error: InputError) -> str:
+    """The difference of a result that is no config any more."""
+    return f"the result cannot be read: {error}"
+
+
 def prove_files(after: Project, intended: Mapping[LayerKey, Data]) -> None:
     """Each file, parsed again in every branch, equals the intended data exactly. Raises `ProofError`."""
     for key, data in intended.items():
         try:
             docs = after.document(key.path).docs
         except InputError as error:
-            raise ProofError([f"the result cannot be read: {error}"]) from error
+            raise ProofError([unreadable(error)]) from error
         found = docs[key.branch].data if key.branch < len(docs) else None
         if found != data:
             raise ProofError(differences(key.path, data, found))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from kamal_migrate.engine.proofs import ProofError, unreadable
 from kamal_migrate.findings import Options
 from kamal_migrate.kamal.dating import read_by
 from kamal_migrate.kamal.loading import Layer, LayerKey, View, reread, views
 from kamal_migrate.kamal.validation import never_alone
-from kamal_migrate.project import Config, Project
+from kamal_migrate.project import Config, InputError, Project
 from kamal_migrate.text import Edit, splice
 from kamal_migrate.yamldoc import Data
 
@@ -40,10 +41,13 @@ class State:
     def take(
         self, edits: Mapping[str, Sequence[Edit]], intended: Mapping[LayerKey, Data], expected: list[Data]
     ) -> None:
-        """Make edits, and note what they are meant to make of files and views."""
+        """Make edits, and note what they are meant to make of files and views. Raises `ProofError`."""
         texts = {path: splice(self.project.files[path], new) for path, new in edits.items()}
         self.project = self.project.with_files(texts)
-        self.views = [reread(view, self.project) for view in self.original]
+        try:
+            self.views = [reread(view, self.project) for view in self.original]
+        except InputError as error:
+            raise ProofError([unreadable(error)]) from error
         self._look()
         self.intended.update(intended)
         self.expected = expected
