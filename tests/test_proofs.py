@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from kamal_migrate.api import Codemod, Come, Finding, Fix, Options, Safety, Version, View
 from kamal_migrate.catalog import Loaded, builtin
-from kamal_migrate.engine import Plan, plan
+from kamal_migrate.engine import Plan, accepting, plan
 from kamal_migrate.engine.proofs import ProofError, prove_files, prove_views
 from kamal_migrate.kamal.loading import LayerKey, reread, views
 from kamal_migrate.project import Project
 from kamal_migrate.text import Edit
 from kamal_migrate.yamldoc import Change, Data, Place
+from kamal_migrate.yamldoc import data as typed
 from tests.commanding import command, make_app
 
 BASE, STAGING = "config/deploy.yml", "config/deploy.staging.yml"
@@ -140,6 +142,20 @@ def test_every_view_is_proved() -> None:
     assert caught.value.differences == ["staging: values changed: root['labels']['b']"]
     with pytest.raises(ProofError, match="staging: it is gone"):
         prove_views(expected, [view for view, _ in expected if not view.destination])
+
+
+def test_a_placement_that_gives_a_view_something_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    right = accepting._expected
+
+    def wrong(*given: Any) -> list[Data]:
+        return [typed.put(data, ("labels", "a"), typed.of(1)) for data in right(*given)]
+
+    monkeypatch.setattr(accepting, "_expected", wrong)
+    assert BASE not in planned(APP).changed, (
+        "a placement is carried out on the data before anything is edited"
+    )
+    monkeypatch.setattr(accepting, "_simulate", lambda *_: None)
+    assert differences(APP) == ["config/deploy.yml: dictionary item removed: root['labels']"]
 
 
 def test_a_change_of_the_build_that_is_said_to_be_safe() -> None:
