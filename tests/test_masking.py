@@ -149,6 +149,11 @@ def test_what_is_no_secret_value_stays_readable() -> None:
     assert mask(READABLE) == READABLE
 
 
+def test_beside_a_value_that_a_secret_repeats_others_stay_readable() -> None:
+    text = "x-pw: &pw hunter2x\nregistry:\n  username: acme\n  password: *pw\n"
+    assert masked(Project("x", {CONFIG: text}), CONFIG) == text.replace("&pw hunter2x", MASK)
+
+
 @pytest.mark.parametrize(
     "name", ["arch", "key", "keys", "keyboard", "public_key", "image", "secrets_path", "passenger"]
 )
