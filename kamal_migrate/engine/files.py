@@ -48,8 +48,7 @@ class Files:
     @_change.register
     def _(self, change: Create, app: App) -> str:
         path = app.inside(change.path)
-        if self._text(path) is not None:
-            raise Unplaceable(f"{path} is there already")
+        self._check_free(path)
         return self._write(path, change.text, private=change.private)
 
     @_change.register
@@ -70,10 +69,9 @@ class Files:
         text = self._text(old)
         if text is None:
             raise Unplaceable(f"{old} is not there")
-        if self._text(new) is not None:
-            raise Unplaceable(f"{new} is there already")
+        self._check_free(new)
         self.texts.pop(old, None)
-        self.renamed[new] = old
+        self.renamed[new] = self.renamed.pop(old, old)
         return self._write(new, text, private=False)
 
     @_change.register
@@ -85,6 +83,13 @@ class Files:
         words = dict(change.words)
         whole = re.compile(rf"(?<![\w-])(?:{'|'.join(map(re.escape, words))})(?![\w-])")
         return self._write(path, whole.sub(lambda match: words[match[0]], text), private=False)
+
+    def _check_free(self, path: str) -> None:
+        """Raise `Unplaceable` where a file is, or one was that this run renames."""
+        if self._text(path) is not None:
+            raise Unplaceable(f"{path} is there already")
+        if path in self.gone:
+            raise Unplaceable(f"{path} is renamed in the same run")
 
     def _current(self, path: str) -> str:
         """The path that a file has by now."""
