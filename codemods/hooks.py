@@ -58,13 +58,13 @@ from kamal_migrate.api import (
     ScriptLine,
     Version,
     VersionPin,
-    callers,
     command_fate,
     hooks_paths,
     kamal_calls,
     passes_over_unknown,
     pin_text,
     script_lines,
+    told_callers,
     unfed_hooks,
     version_pins,
 )
@@ -84,7 +84,7 @@ def decide_app(app: App, options: Options) -> Iterator[Finding]:
     if options.to >= KAMAL_2:
         yield from _renamed(app)
     unpinned = {(pin.path, pin.line): pin_text(pin, options.to) for pin in _unpinned(app)}
-    for path in _scripts(app):
+    for path in told_callers(app):
         for line in script_lines(app.text(path)):
             yield from _called(path, line, options.to)
     for (path, number), wanted in unpinned.items():
@@ -92,12 +92,6 @@ def decide_app(app: App, options: Options) -> Iterator[Finding]:
         yield _manual("unpinned", path, number, message, f"write `{wanted}`")
     if options.source is None or options.source < KAMAL_2:
         yield from _secrets(app, options)
-
-
-def _scripts(app: App) -> list[str]:
-    """Hooks, CI and scripts; CI outside of the app is read with the first app of its repository."""
-    first = app.project.configs[0] in app.configs
-    return [path for path in callers(app) if first or not path.startswith("..")]
 
 
 def _manual(thing: str, path: str, line: int, message: str, todo: str) -> Finding:
@@ -150,7 +144,7 @@ def _gone(first: Gone, names: str, target: Version) -> str:
 
 def _unpinned(app: App) -> Iterator[VersionPin]:
     """What scripts install or pull without a version; what goes by MRSK's name is another codemod's."""
-    scripts = set(_scripts(app))
+    scripts = set(told_callers(app))
     found = (pin for pin in version_pins(app) if pin.path in scripts and pin.version is None)
     yield from (pin for pin in found if not pin.legacy)
 

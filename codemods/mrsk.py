@@ -50,13 +50,13 @@ from kamal_migrate.api import (
     Reword,
     Safety,
     Version,
-    callers,
     command_fate,
     hooks,
     hooks_paths,
     kamal_calls,
     pin_text,
     script_lines,
+    told_callers,
     version_pins,
 )
 
@@ -86,7 +86,7 @@ def decide_app(app: App, options: Options) -> Iterator[Finding]:
     yield from _taken(app)
     yield from _binstub(app)
     yield from _pinned(app, options)
-    for path in _scripts(app):
+    for path in told_callers(app):
         by_hand = path not in reworded and path != BIN
         yield from _called(app, path, options, by_hand=by_hand)
     yield from _configs(app)
@@ -94,12 +94,6 @@ def decide_app(app: App, options: Options) -> Iterator[Finding]:
 
 def _manual(thing: str, path: str, line: int, message: str, todo: str) -> Finding:
     return Finding(f"mrsk/{thing}", (), message, Safety.MANUAL, todo=todo, file=path, line=line)
-
-
-def _scripts(app: App) -> list[str]:
-    """Hooks, CI and scripts; CI outside of the app is read with the first app of its repository."""
-    first = app.project.configs[0] in app.configs
-    return [path for path in callers(app) if first or not path.startswith("..")]
 
 
 def _every_hook(app: App) -> list[str]:
@@ -178,7 +172,7 @@ def _binstub(app: App) -> Iterator[Finding]:
 
 def _pinned(app: App, options: Options) -> Iterator[Finding]:
     """The gem and the image under their old names, where hooks and CI get them."""
-    scripts = _scripts(app)
+    scripts = told_callers(app)
     for pin in version_pins(app):
         if pin.legacy and pin.path in scripts:
             thing, what = ("image", "image") if pin.kind != "gem install" else ("gem", "gem")

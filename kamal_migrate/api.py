@@ -35,9 +35,9 @@ from kamal_migrate.kamal.hooks import (
     HOOK_VARIABLES,
     HOOKS,
     OLD_HOOKS,
-    callers,
     hooks,
     hooks_paths,
+    told_callers,
     unfed_hooks,
 )
 from kamal_migrate.kamal.host_names import hosts_of, mixed_hosts, proxied_together, proxy_maps
@@ -127,7 +127,6 @@ __all__ = [
     "accessory_routes",
     "architecture",
     "cache_for",
-    "callers",
     "command_fate",
     "contradicting_pins",
     "doubled",
@@ -167,6 +166,7 @@ __all__ = [
     "source_of",
     "speaks_kamal_2",
     "strays",
+    "told_callers",
     "unfed_hooks",
     "unknown_secrets",
     "version_pins",

@@ -68,6 +68,12 @@ def callers(app: App) -> list[str]:
     return [*hooks(app), *workflows(app), *scripts(app)]
 
 
+def told_callers(app: App) -> list[str]:
+    """Those that are spoken of with this app: CI outside of it belongs to the first app of its repository."""
+    first = app.project.configs[0] in app.configs
+    return [path for path in callers(app) if first or not path.startswith("..")]
+
+
 def declared(app: App, target: Version) -> set[str]:
     """The names that the secrets files of Kamal 2 set, as far as they are there."""
     files = {path for view in app.views for path in files_for(view, target) or ()}
