@@ -117,6 +117,17 @@ def test_where_the_target_refuses_all_only_what_findings_announce_is_told() -> N
     assert all(row.findings for row in changes(made))
 
 
+def test_a_destination_with_nothing_in_it() -> None:
+    files = {
+        "config/deploy.yml": HEAD + "servers: [192.0.2.1]\n",
+        "config/deploy.staging.yml": "{}\n",
+        "config/deploy.production.yml": "builder: {multiarch: true}\n",
+    }
+    made = plan(Project("shop", files), builtin(), Options(source=parse("1.9.3")))
+    assert made.after.files["config/deploy.staging.yml"] == "{}\n"
+    assert "arch:" in made.after.files["config/deploy.yml"]
+
+
 @pytest.mark.parametrize(
     ("value", "path", "expected"),
     [

@@ -55,6 +55,35 @@ def test_delete(before: str, path: Path, after: str) -> None:
     assert check(doc, change, set()) == after
 
 
+CLEAR = {
+    "one": ("a: 1\n", "{}\n"),
+    "several": ("# c1\n\na:\n  b: 1\n\n# c2\nc: 1\n", "# c1\n\n{}\n\n# c2\n"),
+    "marker and byte order mark": ("\ufeff---\na: 1\nb: 1\n", "\ufeff---\n{}\n"),
+    "CRLF without a final newline": ("a: 1\r\nb: 2", "{}\r\n"),
+    "alias": ("a: &x 1\nb: *x\n", None),
+    "braces": ("{a: 1, b: 2}\n", None),
+    "twice": ("a: 1\na: 2\n", None),
+    "a block that keeps its blank lines": ("a: |+\n  x\n\nb: 1\n", None),
+}
+
+
+@pytest.mark.parametrize(("before", "after"), [pytest.param(*row, id=name) for name, row in CLEAR.items()])
+def test_clear(before: str, after: str | None) -> None:
+    doc = YamlDoc(before)
+    if after is None:
+        with pytest.raises(Refusal):
+            doc.at().clear()
+    else:
+        assert check(doc, doc.at().clear(), set()) == after
+
+
+def test_clear_keeps_comments() -> None:
+    doc = YamlDoc("# above\na: 1 # beside\n# c\nb: 1\n")
+    change = doc.at().clear(keep_comments=True)
+    assert check(doc, change, set()) == "# above\n{}\n# beside\n# c\n"
+    assert not change.lost
+
+
 UNWRAP: dict[str, tuple[str, Path, Mapping[str, str], str]] = {
     "block": ("a:\n  b: 1\n  c:\n    - 2\nd: 3\n", ("a",), {}, "b: 1\nc:\n  - 2\nd: 3\n"),
     "renamed": ("a:\n  b: 1\n  c: 2\n", ("a",), {"b": "e", "c": "a"}, "e: 1\na: 2\n"),

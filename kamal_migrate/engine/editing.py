@@ -39,14 +39,7 @@ def edits_of(ops: Operations, *, keep_comments: bool) -> LayerEdits:
     goes = set(ops.goes)
     _take_places(ops)
     replaced = _replaced(doc, ops)
-    deleted: Changes = [
-        (
-            {path, *(key for key in goes if key[: len(path)] == path)},
-            doc.at(*path).delete(successor=successor, keep_comments=keep_comments),
-        )
-        for path, successor in ops.goes.items()
-    ]
-    deleted = _abutting(doc.text, deleted)
+    deleted = _deleted(doc, ops, goes, keep_comments=keep_comments)
     comments = claimed(doc, [lost for _, change in deleted for lost in change.lost], moves)
     inserted = _inserted(doc, ops, comments)
     deleted = [(keys, _keeping(change, inserted, comments)) for keys, change in deleted]
@@ -57,6 +50,25 @@ def edits_of(ops: Operations, *, keep_comments: bool) -> LayerEdits:
     for _, change in [*inserted, *replaced, *deleted]:
         data = change.meaning(data)
     return LayerEdits(ops.layer, changes, data)
+
+
+def _deleted(doc: YamlDoc, ops: Operations, goes: set[Path], *, keep_comments: bool) -> Changes:
+    """The deletions, each with the keys that go by it. Raises `Refusal`."""
+    if ops.goes and not (ops.comes or ops.replaces) and set(_root_keys(ops)) <= ops.goes.keys():
+        return [(goes, doc.at().clear(keep_comments=keep_comments))]
+    deleted: Changes = [
+        (
+            {path, *(key for key in goes if key[: len(path)] == path)},
+            doc.at(*path).delete(successor=successor, keep_comments=keep_comments),
+        )
+        for path, successor in ops.goes.items()
+    ]
+    return _abutting(doc.text, deleted)
+
+
+def _root_keys(ops: Operations) -> list[Path]:
+    root = ops.layer.doc.data
+    return [(typed.name(key),) for key, _ in root.value] if root.kind == "map" else []
 
 
 _BEFORE = re.compile(r",[ \t]*\Z")
@@ -129,9 +141,8 @@ def _take_places(ops: Operations) -> None:
 
 def _keep_a_key(ops: Operations) -> None:
     """Where all keys of a file go, the first mapping that comes takes the place of one."""
-    root = ops.layer.doc.data
-    own = [(typed.name(key),) for key, _ in root.value] if root.kind == "map" else []
-    if not ops.comes or not set(own) <= ops.goes.keys():
+    own = _root_keys(ops)
+    if not ops.comes or not own or not set(own) <= ops.goes.keys():
         return
     name, value = ops.comes[0][0][0], NULL
     for row in [row for row in ops.comes if row[0][0] == name]:

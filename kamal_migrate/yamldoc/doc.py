@@ -187,6 +187,11 @@ class Place:
         edits, lost = taking.delete(self._found(), successor=successor, keep=keep_comments)
         return self._change(edits, lambda tree: typed.drop(tree, self.path), lost)
 
+    def clear(self, *, keep_comments: bool = False) -> Change:
+        """Take every entry of the file away: Kamal takes braces with nothing in them, but no empty file."""
+        edits, lost = taking.clear(self.source, keep=keep_comments)
+        return self._change(edits, lambda tree: typed.EMPTY_MAP, lost)
+
     def unwrap(
         self, names: Mapping[str, str] | None = None, values: Mapping[str, Data] | None = None
     ) -> Change:

@@ -19,6 +19,7 @@ from kamal_migrate.yamldoc.lines import (
 from kamal_migrate.yamldoc.setting import rename as rename_key
 from kamal_migrate.yamldoc.spot import (
     Refusal,
+    Source,
     Spot,
     check_anchor,
     check_duplicates,
@@ -56,6 +57,28 @@ def delete(spot: Spot, *, successor: bool, keep: bool) -> tuple[list[Edit], list
     return _delete_lines(spot, stay=successor or keep)
 
 
+def clear(source: Source, *, keep: bool) -> tuple[list[Edit], list[Comment]]:
+    """The edits that take every entry of a file away, with braces in their place, and the comments that go.
+
+    Raises `Refusal`.
+    """
+    root = source.tree.root
+    spots = [spot for entry in (root.entries if root else ()) if (spot := find(source, (entry.name,)))]
+    edits: list[Edit] = []
+    lost: list[Comment] = []
+    for spot in spots:
+        spot.check()
+        spot.check_anchors()
+        spot.check_own_lines()
+        instead = "" if edits else "{}" + source.style.newline
+        taken, gone = _delete_lines(spot, stay=keep, instead=instead)
+        # The last one takes a line break above it where the file ends without one.
+        begin = edits[-1].end if edits else 0
+        edits += [edit._replace(start=max(edit.start, begin)) for edit in taken]
+        lost += gone
+    return edits, lost
+
+
 def _extent(spot: Spot, index: int) -> tuple[int, int]:
     """Where a flow entry or item begins and ends."""
     if spot.holder.entries:
@@ -87,7 +110,7 @@ def _on_flow_lines(spot: Spot) -> bool:
     return bool(own) and next_line(spot.text, end) < spot.holder.end
 
 
-def _delete_lines(spot: Spot, *, stay: bool) -> tuple[list[Edit], list[Comment]]:
+def _delete_lines(spot: Spot, *, stay: bool, instead: str = "") -> tuple[list[Edit], list[Comment]]:
     source, text = spot.source, spot.text
     begin, end = first_of_line(text, spot.marker), spot.end if spot.in_flow else spot.tail
     first = begin if stay else _naming_comments(spot, begin)
@@ -96,7 +119,7 @@ def _delete_lines(spot: Spot, *, stay: bool) -> tuple[list[Edit], list[Comment]]
     margins = [comment for comment in inside if at_margin(text, comment)]
     comments = [*above, *(comment for comment in inside if comment not in margins)]
     newline, indent = source.style.newline, " " * spot.column
-    words = "".join(indent + comment.text + newline for comment in comments) if stay else ""
+    words = instead + ("".join(indent + comment.text + newline for comment in comments) if stay else "")
     keep_break = _after_block_scalar(spot, begin, next_line(text, end))
     if not (words or margins or keep_break) and spot.holder is source.tree.root:
         first = with_blank_lines(text, first, next_line(text, end))
