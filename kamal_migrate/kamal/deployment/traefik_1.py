@@ -53,7 +53,7 @@ def traffic(labels: Table, args: Table) -> Traffic:
         prefixes,
         _tls(said, args),
         any(".redirectscheme.scheme" in name for name in said) or _redirects(args),
-        any(".stripprefix.prefixes" in name for name in said),
+        set(prefixes) <= _stripped(said),
         {name.rsplit(".", 1)[1]: value for name, value in said.items() if ".buffering." in name},
         _check(said),
         _other(said),
@@ -66,6 +66,12 @@ _ROUTER = r"traefik\.http\.routers\.[^.]+\."
 def _last(said: Table, pattern: str) -> str | None:
     found = [text(value) for name, value in said.items() if re.fullmatch(pattern, name)]
     return found[-1] if found else None
+
+
+def _stripped(said: Table) -> set[str]:
+    """The path prefixes that middlewares take away."""
+    values = [text(value) for name, value in said.items() if ".stripprefix.prefixes" in name]
+    return {prefix.strip() for value in values for prefix in value.split(",")}
 
 
 def _check(said: Table) -> Table:
