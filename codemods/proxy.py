@@ -85,6 +85,7 @@ from kamal_migrate.api import (
     IN_FRONT,
     MOVED,
     AccessoryRoute,
+    Becomes,
     Codemod,
     Come,
     Finding,
@@ -100,6 +101,7 @@ from kamal_migrate.api import (
     accessory_routes,
     first_of_traefik,
     fronting,
+    proxy_maps,
     speaks_kamal_2,
 )
 
@@ -115,6 +117,16 @@ CODEMOD = Codemod(
         "root.deploy_seconds",
         "accessories.*.proxy.*",
     ),
+)
+# Which requests reach a role, and where: what labels said, but for what is left for hands.
+STAYS = (
+    "roles.*.proxied",
+    "roles.*.proxy.hosts",
+    "roles.*.proxy.tls",
+    "roles.*.proxy.certificate",
+    "roles.*.proxy.path_prefixes",
+    "roles.*.proxy.strip_path_prefix",
+    "roles.*.proxy.port",
 )
 SSL_REDIRECT = Version(2, 6)
 MESSAGES = {
@@ -143,16 +155,16 @@ def decide(view: View, options: Options) -> Iterator[Finding]:
 def _decided(view: View, options: Options) -> Iterator[Finding]:
     found, key = fronting(view, options.to, options.source), first_of_traefik(view)
     if key is not None and found.goes:
-        yield _main(key, found, options)
+        yield _main(view, key, found, options)
     elif found.port and not speaks_kamal_2(view):
-        yield from _app_port(found)
+        yield from _app_port(view, found)
     for route in accessory_routes(view, options.to):
         yield _accessory(route)
     if key is not None:
         yield from _by_hand(found)
 
 
-def _main(key: Path, found: Fronting, options: Options) -> Finding:
+def _main(view: View, key: Path, found: Fronting, options: Options) -> Finding:
     """Everything of Traefik that goes, and everything that comes in its place."""
     message = next((text for name, text in MESSAGES.items() if name in key), MESSAGES["traefik"])
     buffering = ("proxy", "buffering")
@@ -164,7 +176,14 @@ def _main(key: Path, found: Fronting, options: Options) -> Finding:
     evidence = f"port {port.value}: {port.source}" if port else ""
     fix = Fix(tuple(dict.fromkeys(found.goes)), tuple(comes))
     notes = tuple(dict.fromkeys([*found.notes, *_notes(found, options)]))
-    return Finding("proxy/traefik", key, message, safety, fix, evidence, notes=notes, also=_refused(found))
+    made = Finding("proxy/traefik", key, message, safety, fix, evidence, notes=notes, also=_refused(found))
+    return _announcing(made, found, view)
+
+
+def _announcing(finding: Finding, found: Fronting, view: View) -> Finding:
+    """The finding, with what requests reach then; keys of Kamal 2 that were there may say otherwise."""
+    stays = () if proxy_maps(view) else STAYS
+    return replace(finding, stays=stays, becomes=tuple(Becomes(*part) for part in found.deploys))
 
 
 def _refused(found: Fronting) -> tuple[Path, ...]:
@@ -192,14 +211,15 @@ def _come(new: NewKey) -> Come:
     return Come(new.path, MOVED if new.value is None else new.value, new.source)
 
 
-def _app_port(found: Fronting) -> Iterator[Finding]:
+def _app_port(view: View, found: Fronting) -> Iterator[Finding]:
     """The port of an app that says nothing of Traefik."""
     comes = tuple(_come(new) for new in found.comes if new.path[-1] == "app_port")
     port = found.port
     if port and comes:
         safety = Safety.ASSUMED if port.assumed else Safety.REVIEW
         evidence = f"port {port.value}: {port.source}"
-        yield Finding("proxy/app-port", ("proxy", "app_port"), PORT_80, safety, Fix((), comes), evidence)
+        key, fix = ("proxy", "app_port"), Fix((), comes)
+        yield _announcing(Finding("proxy/app-port", key, PORT_80, safety, fix, evidence), found, view)
 
 
 def _accessory(route: AccessoryRoute) -> Finding:

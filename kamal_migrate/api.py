@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from kamal_migrate.findings import (
     MOVED,
+    Becomes,
     Codemod,
     Come,
     Create,
@@ -94,6 +95,7 @@ __all__ = [
     "OLD_HOOKS",
     "AccessoryRoute",
     "App",
+    "Becomes",
     "Codemod",
     "Come",
     "Create",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import NamedTuple
 
 from kamal_migrate.kamal.evidence import Evidence
 from kamal_migrate.kamal.inventory import Inventory
@@ -102,6 +103,13 @@ class Fix:
     files: tuple[FileChange, ...] = ()
 
 
+class Becomes(NamedTuple):
+    """A part of the deployment, by its path in `kamal.deployment`, and the value that it has after a fix."""
+
+    path: tuple[str, ...]
+    value: object
+
+
 @dataclass(frozen=True)
 class Finding:
     """One thing that a reader accepts or refuses on its own.
@@ -111,7 +119,8 @@ class Finding:
     first line, ``notes`` what else to know, ``also`` other keys that it speaks for. A finding about a file
     has that in ``file`` (relative to the app) and ``line``. ``changes`` are the parts of the deployment that
     its fix may change, as patterns over the paths of `kamal.deployment` such as ``roles.*.proxy.port``;
-    without them those of its codemod.
+    without them those of its codemod. Those among them that ``stays`` names do not change where the fix is
+    done, but for what ``becomes`` announces by value: a plan in which such a part has another is refused.
     ``went`` says that what it is about goes with another finding, so that nothing shows it afterwards.
     ``environment`` are the names that must be in the environment of whoever runs Kamal from now on.
     """
@@ -128,6 +137,8 @@ class Finding:
     file: str = ""
     line: int = 1
     changes: tuple[str, ...] = ()
+    stays: tuple[str, ...] = ()
+    becomes: tuple[Becomes, ...] = ()
     environment: tuple[str, ...] = ()
     went: bool = False
 

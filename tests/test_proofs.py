@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from kamal_migrate.api import Codemod, Come, Finding, Fix, Options, Safety, Version, View
+from kamal_migrate.api import Becomes, Codemod, Come, Finding, Fix, Options, Safety, Version, View
 from kamal_migrate.catalog import Loaded, builtin
 from kamal_migrate.engine import Plan, accepting, plan
 from kamal_migrate.engine.proofs import ProofError, prove_files, prove_views
@@ -170,6 +170,37 @@ def test_a_config_that_the_target_refuses_only_now() -> None:
     wrong = codemod(Fix((), (Come(("builder", "archs"), "amd64"),)), Safety.REVIEW, "build")
     assert differences(HEAD + "builder: {arch: amd64}\n", wrong) == [
         "Kamal 2.12 would refuse config/deploy.yml: builder: unknown key: archs"
+    ]
+
+
+WEB_PORT = ("roles", "web", "proxy", "port")
+PORTED = HEAD + "builder: {arch: amd64}\n"
+
+
+def ported(stays: tuple[str, ...], *becomes: Becomes) -> Loaded:
+    """A codemod that has requests go to port 3000, and this to say of it."""
+    fix = Fix((), (Come(("proxy", "app_port"), 3000),))
+
+    def decide(view: View, options: Options) -> Iterator[Finding]:
+        key, changes = ("builder",), ("roles.*.proxy",)
+        yield Finding("own/port", key, "", Safety.REVIEW, fix, changes=changes, stays=stays, becomes=becomes)
+
+    return Loaded("own", Codemod("Own"), "", decide, lambda app, options: iter(()))
+
+
+def test_a_part_that_was_to_stay() -> None:
+    port = "roles.*.proxy.port"
+    assert differences(PORTED, ported((port,))) == ["config/deploy.yml: roles.web.proxy.port would change"]
+    assert planned(PORTED, ported((port,), Becomes(WEB_PORT, 3000))).changed == (BASE,)
+
+
+def test_an_announced_value_that_does_not_come() -> None:
+    assert differences(PORTED, ported((), Becomes(WEB_PORT, 8080))) == [
+        "config/deploy.yml: roles.web.proxy.port would be 3000; own/port announces 8080"
+    ]
+    gone = Becomes(("roles", "jobs", "proxy", "port"), 3000)
+    assert differences(PORTED, ported((), gone)) == [
+        "config/deploy.yml: roles.jobs.proxy.port would be None; own/port announces 3000"
     ]
 
 

@@ -299,3 +299,32 @@ def test_no_limit_outweighs_any_timeout() -> None:
     name = "entryPoints.web.transport.respondingTimeouts"
     args = f"traefik: {{args: {{{name}.readTimeout: 60s, {name}.writeTimeout: 0}}}}\n"
     assert came(WEB + args)["proxy.response_timeout"] == 0
+
+
+API = (
+    "  api:\n    hosts: [192.0.2.2]\n    traefik: true\n    labels:\n"
+    "      traefik.http.routers.api.rule: Host(`B.com`) && PathPrefix(`/v1`)\n"
+)
+
+
+def announced(config: str) -> dict[str, object]:
+    (found,) = decided(config)
+    return {".".join(part.path): part.value for part in found.becomes}
+
+
+def test_what_requests_reach_is_announced_for_each_role() -> None:
+    assert announced(WEB + RULE + API) == {
+        "roles.web.proxy.hosts": ["a.com"],
+        "roles.web.proxy.port": 3000,
+        "roles.api.proxy.hosts": ["b.com"],
+        "roles.api.proxy.port": 3000,
+        "roles.api.proxy.path_prefixes": ["/v1"],
+        "roles.api.proxy.strip_path_prefix": False,
+    }
+
+
+def test_nothing_is_announced_that_keys_of_kamal_2_say_already() -> None:
+    config = WEB + RULE + "proxy: {hosts: [a.com]}\n"
+    assert announced(config) == {"roles.web.proxy.port": 3000}
+    (found,) = decided(config)
+    assert not found.stays

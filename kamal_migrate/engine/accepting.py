@@ -179,7 +179,16 @@ def _planned(group: Group, groups: list[Group], settled: Settled, state: State) 
     by_file = {path: tuple(state.origins(path, found)) for path, found in edits.items()}
     said = {view.layers[-1].document.path: found for view, found in reversed(group.said)}
     said |= settled.alone | _said(group)
-    return Planned(finding, locations(group.said), group.titles, by_file, tuple(lost), said=said)
+    announced = tuple((view, part) for view, found in group.said for part in found.becomes)
+    return Planned(
+        finding,
+        locations(group.said),
+        group.titles,
+        by_file,
+        tuple(lost),
+        said=said,
+        announced=announced,
+    )
 
 
 def _left_out(view: View, come: Come, reason: str) -> str:

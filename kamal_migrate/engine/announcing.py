@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from operator import eq
 from typing import NamedTuple
 
-from kamal_migrate.api import Options, View
-from kamal_migrate.engine.comparing import Difference, differences
+from kamal_migrate.api import Becomes, Options, View
+from kamal_migrate.engine.comparing import Difference, differences, value_at
 from kamal_migrate.engine.planned import Planned
 from kamal_migrate.engine.proofs import ProofError
 from kamal_migrate.kamal.dating import has_keys_of_2, read_by
@@ -62,7 +62,8 @@ def compared(
     nobody edited. Any other difference that no finding announces is a proof that failed. It is not where only
     a part of the findings is wanted, nor in a view that Kamal refuses as it was or as it will be: what that
     deploys nobody can tell. A view that the target refuses is left out where it takes another; where it takes
-    none, only what findings announce is told.
+    none, only what findings announce is told. Where a finding announces a value, and the target takes the
+    view, any other is a proof that failed.
     """
     refusing = {id(view) for view in refused}
     partial = options.select or options.ignore or options.safe_only or options.accepted is not None
@@ -70,7 +71,9 @@ def compared(
     found = []
     unannounced: list[str] = []
     for before, after in taken or pairs:
-        changes = list(_changes(before, after, done, options))
+        result = deployment(after, options.to)
+        unannounced += _missed(before, result, done) if taken else ()
+        changes = list(_changes(before, result, done, options))
         known = taken and not partial and changes and not faults(before, _reader(before, options))
         if known:
             unannounced += [_unannounced(before, row.difference) for row in changes if not row.is_explained]
@@ -85,9 +88,24 @@ def _unannounced(view: View, difference: Difference) -> str:
     return f"{view.title}: {'.'.join(difference.path)} would change"
 
 
-def _changes(before: View, after: View, done: Sequence[Planned], options: Options) -> Iterator[Announced]:
+def _missed(view: View, result: Mapping[str, object], done: Sequence[Planned]) -> Iterator[str]:
+    """What findings announce for a view, and the result does not deploy."""
+    for item in done:
+        for path, value in _announced(item, view):
+            found = value_at(result, path)
+            if found != value:
+                part = ".".join(path)
+                yield f"{view.title}: {part} would be {found!r}; {item.finding.id} announces {value!r}"
+
+
+def _announced(item: Planned, view: View) -> list[Becomes]:
+    return [part for of, part in item.announced if of is view]
+
+
+def _changes(
+    before: View, result: Mapping[str, object], done: Sequence[Planned], options: Options
+) -> Iterator[Announced]:
     """The differences between the deployment of a view and that of its result."""
-    result = deployment(after, options.to)
     found_in = differences(deployment(before, _reader(before, options)), result)
     translated = () if has_keys_of_2(before) else TRANSLATED
 
@@ -113,9 +131,14 @@ def _reader(view: View, options: Options) -> Version:
 
 
 def _announces(item: Planned, view: View, difference: Difference) -> bool:
-    """Whether a finding that is done for a view says that this may change."""
+    """Whether a finding says of a view that this changes, or that it may."""
+    if any(part.path == difference.path[: len(part.path)] for part in _announced(item, view)):
+        return True
     patterns = item.finding.changes if view.title in item.views else ()
-    return any(covers(pattern, difference.path) for pattern in patterns)
+    stays = item.finding.stays if item.applied else ()
+    return any(covers(pattern, difference.path) for pattern in patterns) and not any(
+        covers(pattern, difference.path) for pattern in stays
+    )
 
 
 def by_itself(difference: Difference) -> bool:

@@ -42,7 +42,8 @@ def differences(before: Mapping[str, object], after: Mapping[str, object]) -> li
     }
     order = {path: number for number, path in enumerate(path for side in unlike for path in _paths(side))}
     return [
-        Difference(path, _at(before, path), _at(after, path)) for path in sorted(paths, key=order.__getitem__)
+        Difference(path, value_at(before, path), value_at(after, path))
+        for path in sorted(paths, key=order.__getitem__)
     ]
 
 
@@ -71,7 +72,8 @@ def _paths(value: object, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...
         yield from _paths(item, (*path, name))
 
 
-def _at(value: object, path: tuple[str, ...]) -> object:
+def value_at(value: object, path: tuple[str, ...]) -> object:
+    """A part of a deployment; None where it has none such."""
     for step in path:
         if not isinstance(value, Mapping) or step not in value:
             return None

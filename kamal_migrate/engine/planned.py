@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from kamal_migrate.api import Finding, Path, View
+from kamal_migrate.api import Becomes, Finding, Path, View
 from kamal_migrate.kamal.loading import Layer
 from kamal_migrate.text import Edit, position
 
@@ -24,7 +24,7 @@ class Location(NamedTuple):
 @dataclass(frozen=True)
 class Planned:
     """A finding and what becomes of it: its edits of configs, the comments that go, the other files that it
-    changes, or why it is held back.
+    changes, or why it is held back. ``announced`` is what it says that each view deploys afterwards.
     """
 
     finding: Finding
@@ -35,6 +35,7 @@ class Planned:
     held: str = ""
     said: dict[str, Finding] = field(default_factory=dict)
     files: tuple[str, ...] = ()
+    announced: tuple[tuple[View, Becomes], ...] = ()
 
     def in_file(self, path: str) -> Finding:
         """What the finding says where a file states its key; in the others, what stands for the whole."""

@@ -23,6 +23,7 @@ from kamal_migrate.kamal.health import patience
 from kamal_migrate.kamal.leveling import differing, leveled
 from kamal_migrate.kamal.loading import Opaque, View
 from kamal_migrate.kamal.proxied import Role, roles
+from kamal_migrate.kamal.routed import routed
 from kamal_migrate.kamal.routing import (
     NO_CERTIFICATE,
     OTHER_ROUTES,
@@ -48,7 +49,8 @@ class Fronting:
 
     ``goes`` and ``comes`` are the keys of the change; ``left`` is what has no equivalent; ``notes`` what else
     to know; ``port`` where the app's port comes from; ``proxied`` are the roles that kamal-proxy serves;
-    ``redirects`` tells whether Traefik redirected HTTP to HTTPS.
+    ``redirects`` tells whether Traefik redirected HTTP to HTTPS; ``deploys`` are the parts of the deployment
+    that the change decides, with what each is then.
     """
 
     goes: list[Path] = field(default_factory=list)
@@ -58,6 +60,7 @@ class Fronting:
     port: Evidence | None = None
     proxied: list[Role] = field(default_factory=list)
     redirects: bool = False
+    deploys: list[tuple[tuple[str, ...], object]] = field(default_factory=list)
 
 
 def fronting(view: View, target: Version, source: Version | None) -> Fronting:
@@ -69,6 +72,8 @@ def fronting(view: View, target: Version, source: Version | None) -> Fronting:
         _put_together(row, apart if shared else set(), target, source)
     wanted = [Wanted(row.view, row.found.goes, row.found.comes, row.roles, row.found.left) for row in rows]
     found, (own, *others) = rows[0].found, wanted
+    for role in found.proxied:
+        found.deploys += routed(view, role, rows[0].wishes[role.name], target)
     found.goes += labels_that_go(own, others)
     found.comes = without_needless_switches([*found.comes, *unsaid(own, others)])
     return found
@@ -154,7 +159,7 @@ def _order(view: View) -> Callable[[Path], int]:
     return order
 
 
-_ROUTER = re.compile(r"traefik\.http\.routers\.", re.IGNORECASE)
+_ROUTER = re.compile(r"traefik\.http\.(routers|middlewares)\.", re.IGNORECASE)
 _ROUTE = ("host", "hosts", "path_prefix", "path_prefixes", "strip_path_prefix", "ssl")
 
 
