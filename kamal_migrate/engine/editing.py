@@ -6,11 +6,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from kamal_migrate.engine.beside import aside
 from kamal_migrate.engine.carrying import Comments, carry, claimed
 from kamal_migrate.engine.placement import Operations
 from kamal_migrate.erb import Region
 from kamal_migrate.kamal.loading import Layer, LayerKey
-from kamal_migrate.text import Edit, Span, line_end, line_start
+from kamal_migrate.text import Edit, Span
 from kamal_migrate.yamldoc import Change, Data, Path, Refusal, YamlDoc
 from kamal_migrate.yamldoc import data as typed
 from kamal_migrate.yamldoc.data import EMPTY_MAP, NULL
@@ -43,8 +44,8 @@ def edits_of(ops: Operations, *, keep_comments: bool) -> LayerEdits:
     comments = claimed(doc, [lost for _, change in deleted for lost in change.lost], moves)
     inserted = _inserted(doc, ops, comments)
     deleted = [(keys, _keeping(change, inserted, comments)) for keys, change in deleted]
-    taken = [edit for _, change in [*replaced, *deleted] for edit in change.edits]
-    inserted = [(keys, _aside(doc.text, change, taken)) for keys, change in inserted]
+    new, taken = ([edit for _, change in rows for edit in change.edits] for rows in (replaced, deleted))
+    inserted = [(keys, aside(doc.text, change, new, taken)) for keys, change in inserted]
     changes = [*replaced, *inserted, *deleted]
     _check_regions(ops, [change for _, change in changes])
     for _, change in [*inserted, *replaced, *deleted]:
@@ -100,37 +101,6 @@ def _keeping(change: Change, inserted: Changes, comments: Comments) -> Change:
     return replace(change, lost=tuple(comment for comment in change.lost if comment not in kept))
 
 
-def _aside(text: str, change: Change, taken: list[Edit]) -> Change:
-    """An insertion that would stand in lines that go stands above them. Raises `Refusal` within braces."""
-    return replace(change, edits=tuple(_above(text, edit, taken) for edit in change.edits))
-
-
-def _above(text: str, edit: Edit, taken: list[Edit]) -> Edit:
-    lines = [gone for gone in taken if _of_lines(text, gone)]
-    while gone := next((t for t in lines if t.start < edit.start < t.end), None):
-        if "\n" not in edit.text:
-            raise Refusal("what stands beside it goes", gone.start)
-        if not gone.start:
-            newline = "\r\n" if edit.text.startswith("\r\n") else "\n"
-            return Edit(gone.end, gone.end, edit.text.strip("\r\n") + newline)
-        start = line_start(text, gone.start - 1)
-        offset = line_end(text, start)
-        apart = text[start:offset].strip() and not text.startswith("#", start)
-        edit = Edit(offset, offset, edit.text if apart else _joined(edit.text))
-    return edit
-
-
-def _joined(text: str) -> str:
-    """New lines without the blank one that would set them apart."""
-    newline = "\r\n" if text.startswith("\r\n") else "\n"
-    return text.removeprefix(newline) if text.startswith(newline * 2) else text
-
-
-def _of_lines(text: str, edit: Edit) -> bool:
-    """Whether an edit takes lines, be it that their comments stay."""
-    return not edit.text or line_start(text, edit.start) == edit.start
-
-
 def _take_places(ops: Operations) -> None:
     """Where what goes would leave a mapping empty, it goes whole, or what comes into it takes the place."""
     holders = {path[:length] for path in ops.goes for length in range(1, len(path))}
@@ -142,29 +112,33 @@ def _take_places(ops: Operations) -> None:
 def _keep_a_key(ops: Operations) -> None:
     """Where all keys of a file go, the first mapping that comes takes the place of one."""
     own = _root_keys(ops)
-    if not ops.comes or not own or not set(own) <= ops.goes.keys():
-        return
-    name, value = ops.comes[0][0][0], NULL
-    for row in [row for row in ops.comes if row[0][0] == name]:
-        value = typed.put(value, row[0][1:], row[1])
+    if ops.comes and own and set(own) <= ops.goes.keys():
+        del ops.goes[own[0]]
+        ops.replaces[own[0]] = _heir(ops, ())
+
+
+def _heir(ops: Operations, holder: Path) -> tuple[Path, Data]:
+    """The first of the keys that come into a mapping, with all that comes below it, taken from those."""
+    length = len(holder) + 1
+    path = next(row[0] for row in ops.comes if row[0][: length - 1] == holder)[:length]
+    value = NULL
+    for row in [row for row in ops.comes if row[0][:length] == path]:
+        value = typed.put(value, row[0][length:], row[1])
         ops.comes.remove(row)
-    del ops.goes[own[0]]
-    ops.replaces[own[0]] = ((name,), value)
+    return path, value
 
 
 def _empty(ops: Operations, holder: Path) -> None:
     held = typed.get(ops.layer.doc.data, holder)
     pairs = held.value if held and held.kind == "map" else ()
     inside = {(*holder, typed.name(key)): value for key, value in pairs}
-    if not inside.keys() <= ops.goes.keys():
+    if not inside or not inside.keys() <= ops.goes.keys():
         return
-    heir = next((row for row in ops.comes if row[0][:-1] == holder), None)
-    if heir:
+    if any(row[0][: len(holder)] == holder for row in ops.comes):
         place = next((path for path, value in inside.items() if value.kind != "map"), next(iter(inside)))
         del ops.goes[place]
-        ops.comes.remove(heir)
-        ops.replaces[place] = (heir[0], heir[1])
-    elif holder and inside:
+        ops.replaces[place] = _heir(ops, holder)
+    else:
         stay = [ops.goes.pop(path) for path in inside]
         ops.goes[holder] = len(stay) == 1 and stay[0]
 
