@@ -18,8 +18,11 @@ from kamal_migrate.yamldoc import Path
 
 # What Kamal 2 does without a key.
 WITHOUT: dict[Path, object] = {
+    ("hosts",): [],
     ("ssl",): False,
     ("app_port",): 80,
+    ("path_prefix",): "/",
+    ("path_prefixes",): [],
     ("healthcheck", "path"): DEFAULT_PATH,
     ("healthcheck", "interval"): 1,
 }
@@ -60,6 +63,12 @@ def labels_that_go(own: Wanted, others: Sequence[Wanted]) -> list[Path]:
     return [path for path in gone if path not in own.goes]
 
 
+def is_there(view: View, path: Path) -> bool:
+    """Whether Kamal 2's own key stands there already: then that counts."""
+    host = path[-1] in ("host", "hosts") and any(view.has(*path[:-1], name) for name in ("host", "hosts"))
+    return host or view.has(*path)
+
+
 def _is_shared(one: View, other: View, path: Path) -> bool:
     """Whether two views obey the same statement of a key."""
     stating = [view.stating(path)[-1:] for view in (one, other)]
@@ -71,7 +80,9 @@ def unsaid(own: Wanted, others: Sequence[Wanted]) -> Iterator[NewKey]:
     paths = [new.path for new in own.comes]
     for other in others:
         for new in other.comes:
-            if new.path in paths or own.view.has(*new.path) or not _reaches(own.view, other.view, new.source):
+            if new.path in paths or is_there(own.view, new.path):
+                continue
+            if not _reaches(own.view, other.view, new.source):
                 continue
             found = _neutral(own, new)
             if found and found.path not in paths:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from kamal_migrate.kamal.agreeing import (
     Wanted,
+    is_there,
     labels_that_go,
     sharing,
     unsaid,
@@ -67,6 +68,7 @@ def fronting(view: View, target: Version, source: Version | None) -> Fronting:
     """All that Traefik did for the roles of a view, for a Kamal 2, beside the views that share its files."""
     shared = sharing(view)
     rows = [_routed(each, target, source) for each in (view, *shared)]
+    _one_key_for_paths([routing for row in rows for routing in row.routed.values()])
     apart = {key for row in rows for key in differing(row.found.proxied, row.wishes) if _is_shared(row, key)}
     for row in rows:
         _put_together(row, apart if shared else set(), target, source)
@@ -92,6 +94,16 @@ class Row(NamedTuple):
     def wishes(self) -> dict[str, dict[Path, Wish]]:
         """The keys below `proxy` that each role wants."""
         return {name: row.wishes for name, row in self.routed.items()}
+
+
+def _one_key_for_paths(routings: list[Routing]) -> None:
+    """Where one says several path prefixes, all say theirs by that key: it wins over the other one."""
+    one, several = ("path_prefix",), ("path_prefixes",)
+    if any(several in routing.wishes for routing in routings):
+        for routing in routings:
+            wish = routing.wishes.pop(one, None)
+            if wish:
+                routing.wishes[several] = Wish([wish.value], wish.source)
 
 
 def _is_shared(row: Row, key: Path) -> bool:
@@ -134,18 +146,12 @@ def _put_together(row: Row, apart: set[Path], target: Version, source: Version |
     _unproxied(view, row.roles, source, found)
     _take(view, [*row.routed.values(), shared], row.beside, found)
     found.notes += dict.fromkeys(filter(None, map(_needless, said)))
-    found.comes = [new for new in found.comes if not _is_there(view, new.path)]
+    found.comes = [new for new in found.comes if not is_there(view, new.path)]
 
 
 def _needless(line: Line) -> str:
     """What is to be known of a line that goes for nothing; mostly nothing."""
     return f"`{'.'.join(map(str, line.path))}`: {line.why}" if line.fate is Fate.DEFAULT and line.why else ""
-
-
-def _is_there(view: View, path: Path) -> bool:
-    """Whether Kamal 2's own key stands there already: then that counts."""
-    host = path[-1] in ("host", "hosts") and any(view.has(*path[:-1], name) for name in ("host", "hosts"))
-    return host or view.has(*path)
 
 
 def _order(view: View) -> Callable[[Path], int]:

@@ -19,6 +19,7 @@ from kamal_migrate.kamal.durations import at_least_one
 from kamal_migrate.kamal.health import health_path
 from kamal_migrate.kamal.loading import Opaque
 from kamal_migrate.kamal.notation import flow
+from kamal_migrate.kamal.redirecting import only_redirected, only_redirects
 from kamal_migrate.kamal.traefik import Label, Labels, Middleware, Part, Router, read
 from kamal_migrate.kamal.traefik_reasons import IN_FRONT, OWN_WAY
 from kamal_migrate.kamal.traefik_rules import Rule
@@ -118,9 +119,11 @@ def _supported(model: Labels, target: Version, found: Routing) -> Iterator[Route
 
     One that only redirects serves nothing, and counts only where there is no other.
     """
-    everyone = model.routers.values()
+    everyone = list(model.routers.values())
+    serving = [each for each in everyone if not only_redirects(each, model.middlewares)]
     kept: list[Router] = []
-    for router in [each for each in everyone if not _only_redirects(each, model.middlewares)] or everyone:
+    found.notes += only_redirected([each for each in everyone if each not in serving], serving)
+    for router in serving or everyone:
         why = _fault(router, target)
         if why:
             todo = f"write `proxy` by hand, or {IN_FRONT}"
@@ -134,13 +137,6 @@ def _supported(model: Labels, target: Version, found: Routing) -> Iterator[Route
             yield router
         else:
             found.left.append(Left("router", _keys(router), OTHER_ROUTES, IN_FRONT))
-
-
-def _only_redirects(router: Router, defined: dict[str, Middleware]) -> bool:
-    """Whether all that a router does is to send requests on to HTTPS."""
-    names = router.words("middlewares")
-    kinds = {defined[name].kind if name in defined else "" for name in names}
-    return kinds == {"redirectscheme"} and not router.tls
 
 
 def _fault(router: Router, target: Version) -> str:

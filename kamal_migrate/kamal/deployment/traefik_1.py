@@ -45,8 +45,7 @@ class Traffic(NamedTuple):
 def traffic(labels: Table, args: Table) -> Traffic:
     """The routing that labels ask for, with Traefik's arguments for what holds for all of it."""
     said = {name.lower(): value for name, value in labels.items() if name.lower().startswith("traefik.")}
-    rules = [text(value) for name, value in said.items() if re.fullmatch(_ROUTER + "rule", name)]
-    hosts, prefixes = _rules(rules)
+    hosts, prefixes = _rules(_serving(said))
     return Traffic(
         _last(said, r"traefik\.http\.services\.[^.]+\.loadbalancer\.server\.port"),
         hosts,
@@ -61,6 +60,24 @@ def traffic(labels: Table, args: Table) -> Traffic:
 
 
 _ROUTER = r"traefik\.http\.routers\.[^.]+\."
+
+
+def _serving(said: Table) -> list[str]:
+    """The rules of the routers but for those that only redirect to HTTPS, where there are others."""
+    rules = {
+        name.split(".")[3]: text(value)
+        for name, value in said.items()
+        if re.fullmatch(_ROUTER + "rule", name)
+    }
+    rest = [rule for router, rule in rules.items() if not _only_redirects(router, said)]
+    return rest or list(rules.values())
+
+
+def _only_redirects(router: str, said: Table) -> bool:
+    own = f"traefik.http.routers.{router}."
+    names = [part.strip().partition("@")[0] for part in text(said.get(own + "middlewares") or "").split(",")]
+    sends = (f"traefik.http.middlewares.{name.lower()}.redirectscheme.scheme" for name in names)
+    return all(name in said for name in sends) and not any(name.startswith(own + "tls") for name in said)
 
 
 def _last(said: Table, pattern: str) -> str | None:
