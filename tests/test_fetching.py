@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -473,6 +474,8 @@ def test_the_address_to_push_to(served: Path, tmp_path: Path) -> None:
         ("credential.https://127.0.0.1.helper", "https://127.0.0.1/nowhere.git", ""),
         ("http.saveCookies", "https://127.0.0.1/nowhere.git", ""),
         ("gpg.program", "https://127.0.0.1/nowhere.git", ""),
+        ("core.askPass", "https://127.0.0.1/nowhere.git", ""),
+        ("core.alternateRefsCommand", "https://127.0.0.1/nowhere.git", ""),
     ],
 )
 def test_a_repository_does_not_choose_what_talks(
@@ -499,6 +502,67 @@ def test_a_repository_does_not_choose_what_talks(
     git(folder, "config", "--unset", "include.path")
     git(folder, "config", "--file", user, setting, program)
     assert target(repository).url == url
+
+
+PLACES = {
+    "itself": ".",
+    "what git keeps of it": "{folder}/.git",
+    "a URL of it": "file://{folder}",
+    "a repository in it": "./inner.git",
+    "over a link of it": "link/inner.git",
+    "by another name for it": "/proc/self/cwd/inner.git",
+    "as another one": "git@example.com:acme/shop",
+}
+
+
+@pytest.mark.parametrize("url", PLACES.values(), ids=PLACES)
+def test_a_repository_is_not_its_own_server(url: str, tmp_path: Path) -> None:
+    folder, canary = committed(make_app(tmp_path / "mine")), tmp_path / "canary"
+    git(tmp_path, "clone", "-q", "--bare", folder, folder / "inner.git")
+    (folder / "link").symlink_to("/proc/self/cwd")
+    for hooks in (folder / ".git/hooks", folder / "inner.git/hooks"):
+        hooks.mkdir(exist_ok=True)
+        (hooks / "pre-receive").write_text(f"#!/bin/sh\ntouch {canary}\n")
+        (hooks / "pre-receive").chmod(0o755)
+    git(folder, "remote", "add", "origin", url.format(folder=folder))
+    git(folder, "config", f"url.{folder}/inner.git.insteadOf", PLACES["as another one"])
+    subprocess.run(["git", "-C", folder, "push", "origin", "HEAD:refs/heads/x"], capture_output=True)
+    assert canary.exists(), "git by itself would have run it"
+    canary.unlink()
+    repository = opened(folder)
+    said = push(repository, BRANCH, upgrade(repository), None, SECONDS)
+    assert said.outcome is PushOutcome.FAILED
+    assert re.search(r"^mine: its remote \S+ is in the repository itself.*git remote set-url", said.reason)
+    assert not canary.exists()
+
+
+def test_a_repository_does_not_choose_a_transport_that_runs_programs(tmp_path: Path) -> None:
+    folder, canary = committed(make_app(tmp_path / "mine")), tmp_path / "canary"
+    git(folder, "remote", "add", "origin", "git@example.com:acme/shop")
+    git(folder, "config", "protocol.ext.allow", "always")
+    for key in ("insteadOf", "pushInsteadOf"):
+        git(folder, "config", f"url.ext::touch {canary} %s.{key}", "git@example.com:acme/shop")
+    subprocess.run(["git", "-C", folder, "push", "origin", "HEAD:refs/heads/x"], capture_output=True)
+    assert canary.exists(), "git by itself would have run it"
+    canary.unlink()
+    repository = opened(folder)
+    with pytest.raises(GitError, match="transport 'ext' not allowed"):
+        remote_branch(repository, BRANCH, SECONDS)
+    said = push(repository, BRANCH, upgrade(repository), None, SECONDS)
+    assert said.reason == "transport 'ext' not allowed"
+    assert not canary.exists()
+
+
+def test_the_remote_is_asked_where_it_is_pushed_to(served: Path, tmp_path: Path) -> None:
+    """As with a URL to read from without logging in, and another one to write to."""
+    folder = committed(make_app(tmp_path / "mine"))
+    git(folder, "remote", "add", "origin", tmp_path / "nowhere.git")
+    git(folder, "remote", "set-url", "--push", "origin", served)
+    repository = opened(folder)
+    made = upgrade(repository)
+    assert push(repository, BRANCH, made, None, SECONDS).outcome is PushOutcome.PUSHED
+    assert remote_branch(repository, BRANCH, SECONDS) == made
+    assert delete_remote_branch(repository, BRANCH, made, SECONDS).outcome is PushOutcome.PUSHED
 
 
 def test_settings_that_cannot_be_read(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from kamal_migrate.batch import forges
 from kamal_migrate.batch.calling import Answer, GitError, GitTimeout, checked, shown
-from kamal_migrate.batch.distrust import SIGNING, TALKING, check, settings
+from kamal_migrate.batch.distrust import SIGNING, TALKING, check, check_outside, settings
 from kamal_migrate.batch.repository import Repository, ref
 
 
@@ -65,7 +65,8 @@ _OPENS = re.compile(r"pull|merge_request|compare", re.IGNORECASE)
 def target(repository: Repository) -> Target:
     """Where it is pushed to: its URL, else the remote that ``git push`` would take.
 
-    Raises `GitError`, also where the repository itself chooses a program that would be run for that.
+    Raises `GitError`, also where the repository itself chooses a program that would be run for that, or is
+    its own remote.
     """
     if repository.url is not None:
         return Target("origin", repository.url)
@@ -78,16 +79,23 @@ def target(repository: Repository) -> Target:
     if name is None:
         what = "none of its remotes is `origin`; set remote.pushDefault" if names else "it has no remote"
         raise GitError(f"{repository.name}: {what}")
-    url = checked(repository.call("remote", "get-url", "--push", "--", name), f"{repository.name}: {name}")
-    return Target(name, url.decode("utf-8", "replace").rstrip("\n"))
+    answer = repository.call("remote", "get-url", "--push", "--all", "--", name)
+    urls = checked(answer, f"{repository.name}: {name}").decode("utf-8", "surrogateescape").splitlines()
+    for url in urls:
+        check_outside(repository, url)
+    return Target(name, urls[0])
 
 
 def remote_branch(
     repository: Repository, branch: str, timeout: float, at: Target | None = None
 ) -> str | None:
-    """The commit that a branch of the remote is at; `None` where it has none. Raises `GitError`."""
-    name = (at or target(repository)).name
-    answer = repository.talk("ls-remote", "--quiet", "--", name, ref(branch), seconds=timeout)
+    """The commit that a branch of the remote is at; `None` where it has none. Raises `GitError`.
+
+    It is asked where it is pushed to, which may be another place than the one that is fetched from.
+    """
+    found = at or target(repository)
+    where = found.name if repository.url is not None else found.url
+    answer = repository.talk("ls-remote", "--quiet", "--", where, ref(branch), seconds=timeout)
     rows = [
         row.split("\t") for row in checked(answer, repository.name).decode("utf-8", "replace").split("\n")
     ]
