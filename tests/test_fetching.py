@@ -569,7 +569,7 @@ def test_settings_that_cannot_be_read(tmp_path: Path) -> None:
     folder = committed(make_app(tmp_path / "mine"))
     with (folder / ".git/config").open("a") as settings:
         settings.write("[broken")
-    with pytest.raises(GitError, match="mine: bad config line"):
+    with pytest.raises(GitError, match=r"^mine: bad config line .*; mend that in its settings"):
         target(opened(folder))
 
 

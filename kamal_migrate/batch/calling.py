@@ -56,6 +56,15 @@ _ALWAYS = {
 }
 _BY_SSH = "Could not read from remote repository"
 _SAID_BY = re.compile(r"(?:remote: +)?(?:fatal|error|warning): +", re.IGNORECASE)
+# What git says of a repository that is broken, and what to do about it.
+_BROKEN = (
+    (r"bad (?:\w+ )?config |^invalid key", "mend that in its settings for git"),
+    (r"Expected git repo version|unknown repository extension", "install a newer git"),
+    (
+        r"object .* is corrupt|packfile|bad object|unable to read (?:tree|sha1)",
+        "see what git fsck says there",
+    ),
+)
 
 
 class GitError(Exception):
@@ -87,7 +96,14 @@ class Answer(NamedTuple):
         wrong = [line for line in lines if _SAID_BY.match(line) and not line.startswith("warning:")]
         # What ssh says of itself comes before git's own, which only tells that there is no answer.
         first = lines if wrong and _BY_SSH in wrong[0] else wrong or lines
-        return _SAID_BY.sub("", (first or [f"git ended with {self.code}"])[0], count=1)
+        return said_of((first or [f"git ended with {self.code}"])[0])
+
+
+def said_of(line: str) -> str:
+    """A line that git said of what went wrong, and what to do where the repository is broken."""
+    plain = _SAID_BY.sub("", line, count=1)
+    todo = next((todo for words, todo in _BROKEN if re.search(words, plain)), "")
+    return f"{plain}; {todo}" if todo else plain
 
 
 def shown(text: str) -> str:

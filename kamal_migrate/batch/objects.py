@@ -20,6 +20,7 @@ from kamal_migrate.batch.calling import (
     read_said,
     rounded,
     said_aside,
+    said_of,
     start,
 )
 from kamal_migrate.batch.repository import Repository, pointed_branch, ref
@@ -261,7 +262,8 @@ class Objects:
         if "promisor" in said:
             what = "this is a partial clone that lacks some of its files; name its URL instead"
             raise GitError(f"{self.repository.name}: {what}")
-        raise GitError(f"{self.repository.name}: {said.splitlines()[-1] if said else 'git ended early'}")
+        reason = said_of(said.splitlines()[-1]) if said else "git ended early"
+        raise GitError(f"{self.repository.name}: {reason}")
 
 
 def _pages(lines: list[bytes]) -> Iterator[list[bytes]]:
