@@ -72,7 +72,7 @@ def test_a_plan_ends_with_the_outcome_of_each_and_writes_nothing_but_its_state(
         ["sources/explicit", "nothing to do"],
         ["sources/ledger", "needs hands"],
         ["sources/notes", "no Kamal"],
-        ["sources/shop", "migrated"],
+        ["sources/shop", "to migrate"],
     ]
     assert "4 repositories: 2 to migrate (1 needs hands), 1 nothing to do, 1 no Kamal" in flat(said.out)
     assert "Do it: kamal-migrate batch apply" in flat(said.out)
@@ -124,11 +124,14 @@ def test_bare_repositories_get_one_commit_on_a_branch(place: Path) -> None:
     for app in (SHOP, HARVEST, EXPLICIT):
         bare(place / f"{app}.git", app)
     main = refs(place / "shop.git")
-    assert batch("plan", ".").code == 0
+    planned = batch("plan", ".")
+    assert planned.code == 0
     said = batch("apply", "--yes")
     assert said.code == 0
     assert f"committed on {BRANCH}" in said.out
     assert "2 migrated" in flat(said.out)
+    assert "migrated" not in planned.out
+    assert "to migrate" not in said.out
     for app in (SHOP, HARVEST):
         repository = place / f"{app}.git"
         assert refs(repository)["main"] == git(repository, "rev-parse", f"{BRANCH}^").strip()
@@ -774,9 +777,9 @@ def test_a_line_for_each_in_a_pipe_and_a_bar_on_a_terminal(
     for name in ("one", "two"):
         bare(place / f"{name}.git")
     said = batch("plan", ".").out
-    assert sorted(re.findall(r"^\[\d/2\] sources/(?:one|two): migrated$", said, re.MULTILINE))[0].startswith(
-        "[1/2]"
-    )
+    assert sorted(re.findall(r"^\[\d/2\] sources/(?:one|two): to migrate$", said, re.MULTILINE))[
+        0
+    ].startswith("[1/2]")
     ours, theirs = os.openpty()
     process = subprocess.Popen(
         [*PROCESS, "plan", ".", "--color", "never"],
@@ -799,7 +802,7 @@ def test_a_line_for_each_in_a_pipe_and_a_bar_on_a_terminal(
     os.close(ours)
     shown = pieces.decode()
     assert "2/2" in shown
-    assert re.search(r"sources/(one|two) \(2 migrated\)", shown)
+    assert re.search(r"sources/(one|two) \(2 to migrate\)", shown)
     assert "[1/2]" not in shown
     assert "2 repositories: 2 to migrate" in shown
 

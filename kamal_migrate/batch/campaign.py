@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -104,11 +103,6 @@ def applying(
 ) -> Iterator[Row]:
     """Carry out repositories, and yield each when it is done."""
     return portion.watched(apply_all(state, rows, orders, stop, jobs), stop)
-
-
-def counts(rows: Iterable[Row]) -> Counter[str]:
-    """How many repositories there are of each outcome; those that nobody looked at yet are `waiting`."""
-    return Counter(row.outcome.value if row.outcome else Stage.WAITING.value for row in rows)
 
 
 def exit_code(rows: Iterable[Row]) -> int:

@@ -21,6 +21,10 @@ class Stage(Enum):
     UNDONE = "undone"
 
 
+TO_MIGRATE = "to migrate"
+SAID = (TO_MIGRATE, *(outcome.value for outcome in Outcome), Stage.WAITING.value)
+
+
 @dataclass(frozen=True)
 class Row:
     """A repository of a campaign.
@@ -72,7 +76,9 @@ class Row:
 
     @property
     def said(self) -> str:
-        """Its outcome in a word or two."""
+        """Its outcome in a word or two, by a constant of `SAID`: what is only planned is not done."""
+        if self.outcome is Outcome.MIGRATED and not self.is_done:
+            return TO_MIGRATE
         return self.outcome.value if self.outcome else Stage.WAITING.value
 
     @property

@@ -16,7 +16,7 @@ from kamal_migrate import __version__
 from kamal_migrate.batch.report import MADE_BY
 from kamal_migrate.batch.report import repository as about
 from kamal_migrate.batch.report.sides import sides
-from kamal_migrate.batch.row import Row
+from kamal_migrate.batch.row import SAID, Row
 from kamal_migrate.masking import mask
 from kamal_migrate.report.deployment import DeploymentChange
 from kamal_migrate.report.lines import printable
@@ -45,7 +45,7 @@ def parts(campaign: str, rows: Sequence[Row], reports: about.Reports) -> Iterato
         .generate(
             campaign=campaign,
             made_by=f"{MADE_BY} {__version__}",
-            totals=[(outcome, counted[outcome]) for outcome in about.OUTCOMES if counted[outcome]],
+            totals=[(outcome, counted[outcome]) for outcome in SAID if counted[outcome]],
             entries=list(about.entries(rows, reports)),
             opened=_opened(rows, reports),
             style=style,

@@ -9,8 +9,8 @@ from textwrap import indent
 
 from kamal_migrate import __version__
 from kamal_migrate.batch.report import MADE_BY
-from kamal_migrate.batch.report.repository import OUTCOMES, Reports
-from kamal_migrate.batch.row import Row
+from kamal_migrate.batch.report.repository import Reports
+from kamal_migrate.batch.row import SAID, Row
 from kamal_migrate.masking import mask
 
 SCHEMA_VERSION = 1
@@ -23,7 +23,7 @@ def parts(campaign: str, rows: Sequence[Row], reports: Reports) -> Iterator[str]
         "schema_version": SCHEMA_VERSION,
         "made_by": f"{MADE_BY} {__version__}",
         "campaign": campaign,
-        "totals": {outcome: counted[outcome] for outcome in OUTCOMES},
+        "totals": {outcome: counted[outcome] for outcome in SAID},
     }
     yield json.dumps(head, indent=2).removesuffix("\n}") + ',\n  "repositories": ['
     for number, row in enumerate(rows):

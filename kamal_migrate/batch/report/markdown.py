@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from kamal_migrate.batch.report import MADE_BY
 from kamal_migrate.batch.report.repository import (
-    OUTCOMES,
     Automatic,
     Entry,
     Reason,
@@ -28,7 +27,7 @@ from kamal_migrate.batch.report.repository import (
     views,
 )
 from kamal_migrate.batch.report.text import repositories
-from kamal_migrate.batch.row import Row
+from kamal_migrate.batch.row import SAID, Row
 from kamal_migrate.masking import mask
 from kamal_migrate.report.deployment import DeploymentChange
 from kamal_migrate.report.lines import listed, printable
@@ -84,7 +83,7 @@ def parts(campaign: str, rows: Sequence[Row], reports: Reports) -> Iterator[str]
     """The report of a campaign, line by line: the totals, the table, what is left for hands where."""
     counted = Counter(row.said for row in rows)
     yield f"<!-- {MADE_BY} -->\n# {plain(campaign)}\n\n{repositories(len(rows))}\n\n"
-    yield from (f"- {counted[outcome]} {outcome}\n" for outcome in OUTCOMES if counted[outcome])
+    yield from (f"- {counted[outcome]} {outcome}\n" for outcome in SAID if counted[outcome])
     yield "\n| repository | outcome | Kamal | for hands | assumed | |\n"
     yield "| --- | --- | --- | ---: | ---: | --- |\n"
     yield from (_row(entry) for entry in entries(rows, reports))

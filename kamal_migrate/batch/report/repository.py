@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from kamal_migrate.batch.detail import misfits
-from kamal_migrate.batch.row import Row, Stage
-from kamal_migrate.batch.work import Outcome
+from kamal_migrate.batch.row import Row
 from kamal_migrate.kamal.pushes import Push
 from kamal_migrate.masking import mask
 from kamal_migrate.report.deployment import DeploymentChange
@@ -17,7 +16,6 @@ from kamal_migrate.report.tables import same_for_several
 Report = Mapping[str, Any]
 # The report of a repository, empty where there is none. Asked for again each time, so that few are in memory.
 Reports = Callable[[Row], Report]
-OUTCOMES = (*(outcome.value for outcome in Outcome), Stage.WAITING.value)
 
 
 class Entry(NamedTuple):
