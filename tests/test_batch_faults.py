@@ -367,9 +367,15 @@ def broken_objects(folder: Path) -> None:
             file.write_bytes(b"broken")
 
 
+def broken_settings(folder: Path) -> None:
+    (folder / "config").write_text("[core\n")
+
+
 @pytest.mark.parametrize(
     ("harm", "reason", "planned"),
     [
+        (broken_settings, "bad config line 1 in file", True),
+        (broken_settings, "mend that in its settings for git", False),
         (unwritable, "kamal-migrate/upgrade is left as it was:", True),
         (no_objects, "this is no git repository", True),
         (no_objects, "this is no git repository", False),
@@ -394,6 +400,14 @@ def test_a_repository_that_is_harmed_harms_no_other(
     assert reason in told
     assert "bug" not in told
     assert campaigns.files_of(fine, campaigns.BRANCH) == campaigns.after(campaigns.SHOP)
+
+
+def test_a_repository_that_is_called_like_a_secret_has_its_reason_told(place: Path) -> None:
+    for name in ("vault-token", "token"):
+        (campaigns.bare(place / f"{name}.git") / "config").write_text("[core\n")
+    said = campaigns.batch("plan", ".")
+    assert "sources/vault-token: failed: bad config line 1" in said.out
+    assert "sources/token: failed: bad config line 1" in said.out
 
 
 def test_a_remote_that_never_answers(place: Path, tmp_path: Path) -> None:

@@ -68,10 +68,15 @@ _BROKEN = (
 
 
 class GitError(Exception):
-    """What git could not do, in one line: secrets masked, nothing in it moves a terminal."""
+    """What git could not do, in one line: secrets masked, nothing in it moves a terminal.
+
+    What it begins with is a name or words of ours. A repository may be called like a secret without what is
+    said of it being one, so that is masked by itself.
+    """
 
     def __init__(self, message: str) -> None:
-        super().__init__(shown(message))
+        subject, colon, rest = message.partition(": ")
+        super().__init__(f"{shown(subject)}{colon}{shown(rest)}")
 
 
 class NoCommit(GitError):

@@ -61,8 +61,10 @@ class Row:
 
     def why(self, error: BaseException) -> str:
         """The reason that an error gives, secrets masked, without the name that stands before it anyway."""
-        said = mask(str(error))
-        return said.removeprefix(f"{self.name.rpartition('/')[2]}: ").removeprefix(f"{self.name}: ")
+        said = str(error)
+        for name in (self.name.rpartition("/")[2], self.name):
+            said = said.removeprefix(f"{name}: ")
+        return mask(said)
 
     @property
     def is_done(self) -> bool:
