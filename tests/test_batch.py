@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import stat
 import subprocess
@@ -276,6 +277,36 @@ def test_a_clone_is_pushed_to_its_remote(place: Path, tmp_path: Path) -> None:
     said = batch("undo", "--yes")
     assert (said.code, "of the remote has commits of somebody else" in flat(said.out)) == (5, True)
     assert (refs(remote)[BRANCH], BRANCH in refs(place / "shop")) == (mine, True)
+
+
+DECLINES = "#!/bin/sh\necho 'branches of this name are not taken'; exit 1\n"
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("by_url", [False, True])
+@pytest.mark.parametrize("why", ["a rule of the server", "a branch of a person", "gone since"])
+def test_what_was_not_let_to_be_pushed_is_taken_back(
+    why: str, by_url: bool, place: Path, tmp_path: Path
+) -> None:
+    remote = bare(tmp_path / "srv/shop.git")
+    git(place, "clone", "-q", remote, place / "shop")
+    batch("plan", f"file://{remote}" if by_url else place / "shop")
+    if why == "a branch of a person":
+        git(remote, "branch", BRANCH, "main")
+        mine = commit_to(remote, BRANCH, {"mine": b"1"})
+    else:
+        (remote / "hooks").mkdir(exist_ok=True)
+        (remote / "hooks/pre-receive").write_text(DECLINES)
+        (remote / "hooks/pre-receive").chmod(0o755)
+    assert batch("apply", "--yes", "--push").code == 5
+    if why == "gone since":
+        shutil.rmtree(remote)
+    said = batch("undo", "--yes")
+    assert said.code == 0, said.out
+    assert set(refs(place / "shop")) == {"main"}
+    assert not any(row.has_branch for row in rows().values())
+    if why == "a branch of a person":
+        assert refs(remote)[BRANCH] == mine
 
 
 @pytest.mark.heavy

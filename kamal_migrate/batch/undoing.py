@@ -21,6 +21,7 @@ from kamal_migrate.batch.pushing import PushOutcome, Target, delete_remote_branc
 from kamal_migrate.batch.repository import Repository
 from kamal_migrate.batch.row import Row, Stage
 from kamal_migrate.batch.running import Interrupted, done
+from kamal_migrate.batch.sources import URL
 from kamal_migrate.batch.state import State
 from kamal_migrate.batch.work import Outcome
 from kamal_migrate.transaction import Change, NotCarriedOut, NotRestored, carry_out
@@ -102,11 +103,15 @@ def _remove_empty(folder: Path, root: Path) -> None:
 
 def _delete_branch(row: Row, orders: Orders) -> None:
     """Raises `GitError` for a branch that somebody added to, and for one that was not there before."""
-    repository = repository_of(row, orders)
+    try:
+        repository = repository_of(row, orders)
+    except GitError:
+        if row.kind == URL and _is_refused(row):
+            return  # Only the copy has the branch.
+        raise
     if row.branch == row.trunk or row.branch in default_branches(repository):
         raise GitError("committed to the default branch; revert that commit there")
-    at = _pushed_to(row, repository, orders)
-    there = remote_branch(repository, row.branch, orders.timeout, at) if at else None
+    at, there = _pushed_to(row, repository, orders)
     with Objects(repository) as objects:
         here = objects.branch(row.branch)
         known = {row.made, row.pushed}
@@ -123,11 +128,24 @@ def _delete_branch(row: Row, orders: Orders) -> None:
         delete_branch(repository, row.branch, here)
 
 
-def _pushed_to(row: Row, repository: Repository, orders: Orders) -> Target | None:
-    """Where the branch was pushed, or may have been by a run that was killed."""
+def _is_refused(row: Row) -> bool:
+    """Whether nothing was pushed, for the remote or this machine did not let it."""
+    return row.outcome is Outcome.FAILED and not row.pushed
+
+
+def _pushed_to(row: Row, repository: Repository, orders: Orders) -> tuple[Target | None, str | None]:
+    """Where the branch was pushed, or may have been by a run that was killed, and the commit it is at there.
+
+    What is there of that name where our push was refused is somebody else's.
+    """
+    if not (row.pushed or orders.push):
+        return None, None
+    at = None
     try:
-        return target(repository) if row.pushed or orders.push else None
+        at = target(repository)
+        there = remote_branch(repository, row.branch, orders.timeout, at)
     except GitError:
-        if row.pushed:
+        if row.pushed or (at and not _is_refused(row)):
             raise
-        return None
+        return None, None
+    return (None, None) if _is_refused(row) and there != row.made else (at, there)
