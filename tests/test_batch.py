@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from kamal_migrate.batch.pushing import pushed_to
+from kamal_migrate.batch.repository import opened as opened_repository
 from kamal_migrate.batch.row import Stage
 from kamal_migrate.batch.state import state_folder
 from kamal_migrate.batch.work import Outcome
@@ -277,6 +279,64 @@ def test_a_clone_is_pushed_to_its_remote(place: Path, tmp_path: Path) -> None:
     said = batch("undo", "--yes")
     assert (said.code, "of the remote has commits of somebody else" in flat(said.out)) == (5, True)
     assert (refs(remote)[BRANCH], BRANCH in refs(place / "shop")) == (mine, True)
+
+
+@pytest.mark.heavy
+def test_what_is_pushed_to_one_place_is_told_and_pushed_once(place: Path, tmp_path: Path) -> None:
+    remote = bare(tmp_path / "srv/shop.git")
+    for name in ("one", "two"):
+        git(place, "clone", "-q", remote, place / name)
+    bare(place / "other.git")
+    said = batch("plan", ".", f"file://{remote}")
+    assert said.code == 0
+    told = f"sources/two and srv/shop are the same repository as sources/one, pushed to {remote};"
+    assert flat(said.out).count(told) == 1
+    assert batch("apply", "--yes", "--only", "pending", "--limit", "1", "--push").code == 0
+    said = batch("apply", "--yes", "--push")
+    assert "sources/two: nothing to do: the same repository as sources/one" in flat(batch("status").out)
+    assert [name for name in ("one", "two") if BRANCH in refs(place / name)] == ["one"]
+    assert "sources/other: failed: it has no remote" in flat(said.out)
+    assert "1 repository left" in flat(said.out)
+    assert git(remote, "rev-list", "--count", f"main..{BRANCH}") == "1\n"
+    batch("undo", "--yes")
+    assert batch("plan", place / "two", "--reset").code == 0
+    assert batch("apply", "--yes", "--push").code == 0
+    assert files_of(remote, BRANCH) == after(SHOP)
+
+
+@pytest.mark.heavy
+def test_clones_that_are_not_pushed_are_each_upgraded(place: Path, tmp_path: Path) -> None:
+    remote = bare(tmp_path / "shop.git")
+    for name in ("one", "two"):
+        git(place, "clone", "-q", remote, place / name)
+    batch("plan", ".")
+    assert batch("apply", "--yes").code == 0
+    assert all(BRANCH in refs(place / name) for name in ("one", "two"))
+
+
+@pytest.mark.parametrize(
+    ("urls", "same"),
+    [
+        (("https://ada:pw@git.example.com/acme/shop.git", "git@git.example.com:acme/shop"), True),
+        (("https://git.example.com/acme/shop", "https://git.example.com/acme/ledger"), False),
+        (("{there}", "file://{there}"), True),
+        (("{there}/.git", "{there}"), True),
+        (("{there}", "../there"), True),
+        (("{there}", ""), False),
+        (("ext::sh -c x", "ext::sh -c x"), False),
+    ],
+)
+def test_the_same_remote_in_other_words(urls: tuple[str, str], same: bool, place: Path) -> None:
+    there = working(place / "there")
+    found = []
+    for name, url in zip(("one", "two"), urls, strict=True):
+        folder = working(place / name)
+        if url:
+            git(folder, "remote", "add", "origin", url.format(there=there))
+        found.append(pushed_to(opened_repository(folder)))
+    assert (found[0] == found[1] != "") == same
+    assert "pw" not in found[0]
+    assert pushed_to(opened_repository(there)) == str(there)
 
 
 DECLINES = "#!/bin/sh\necho 'branches of this name are not taken'; exit 1\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from kamal_migrate.batch.applying import CHANGES, apply_all
@@ -78,9 +79,29 @@ def to_plan(state: State, portion: Portion) -> list[Row]:
 
 
 def to_apply(state: State, portion: Portion, orders: Orders) -> list[Row]:
-    """The repositories in which something is to be done that is not done yet; those that failed come last."""
-    due = [row for row in state.rows() if _is_due(row, orders)]
+    """The repositories in which something is to be done that is not done yet; those that failed come last.
+
+    Of those that are pushed to one place it is only the first.
+    """
+    again = {row.source for row, _ in twice(state.rows())} if orders.push and not orders.in_place else set()
+    due = [row for row in state.rows() if _is_due(row, orders) and row.source not in again]
     return portion.of(sorted(due, key=lambda row: row.outcome in BAD))
+
+
+def twice(rows: Iterable[Row]) -> list[tuple[Row, Row]]:
+    """The repositories that are pushed where another one of the campaign is, each with that one."""
+    first: dict[str, Row] = {}
+    changing = [row for row in rows if row.remote and row.outcome in (*CHANGES, *BAD) and not row.only_hands]
+    for row in sorted(changing, key=lambda row: not row.pushed):
+        first.setdefault(row.remote, row)
+    return [(row, first[row.remote]) for row in changing if first[row.remote] is not row]
+
+
+def leave_out(state: State, orders: Orders) -> None:
+    """Have nothing to do for those that are pushed where another one is, until they are planned again."""
+    for row, other in twice(state.rows()) if orders.push and not orders.in_place else ():
+        reason = f"the same repository as {other.name}, pushed to {other.remote}"
+        state.update(replace(row, outcome=Outcome.NOTHING, reason=reason, input=""))
 
 
 def _is_due(row: Row, orders: Orders) -> bool:

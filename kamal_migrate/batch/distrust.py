@@ -7,14 +7,12 @@ user's own choice, which git shall run: an ssh command, a helper for credentials
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import unquote, urlsplit
 
 from kamal_migrate.batch.calling import GitError
-from kamal_migrate.batch.repository import Repository, is_file_url, is_url, shared
+from kamal_migrate.batch.repository import Repository, local, shared
 
 SIGNING = r"gpg\.(.*\.)?(program|defaultkeycommand)"
 # What git would run to talk to a remote, by git-config(1); and the file that it would keep cookies in.
@@ -67,7 +65,7 @@ def check_outside(repository: Repository, url: str) -> None:
 
     Neither links of the repository help, nor the names that a process has for its own folders.
     """
-    place = _place(repository, url)
+    place = local(url, repository.folder)
     if place is None:
         return
     own = [repository.folder, repository.git_dir, shared(repository.git_dir)]
@@ -78,12 +76,3 @@ def check_outside(repository: Repository, url: str) -> None:
                 f"{repository.name}: its remote {url} is in the repository itself, whose hooks are not"
                 " trusted; name another with git remote set-url --push"
             )
-
-
-def _place(repository: Repository, url: str) -> Path | None:
-    """The folder of this machine that a remote is; `None` where it is none."""
-    if is_file_url(url):
-        return Path("/", unquote(urlsplit(url).path).lstrip("/"))
-    if is_url(url) or re.match(r"[A-Za-z0-9]+::", url):
-        return None
-    return repository.folder / (f"/{url.lstrip('/')}" if url.startswith("/") else url)

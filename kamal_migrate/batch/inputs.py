@@ -14,6 +14,7 @@ from kamal_migrate.batch.calling import GitError
 from kamal_migrate.batch.fetching import copied, copy_name, fetch_files, fetched
 from kamal_migrate.batch.objects import Objects
 from kamal_migrate.batch.orders import Orders
+from kamal_migrate.batch.pushing import pushed_to
 from kamal_migrate.batch.repository import Repository, opened
 from kamal_migrate.batch.row import Row
 from kamal_migrate.batch.snapshot import LINK, Entry, Snapshot
@@ -30,8 +31,8 @@ class Input:
     """What a repository is planned from: its project, with the options for it.
 
     ``fingerprint`` tells it from any other input; ``base`` is the commit and ``trunk`` the branch that it is
-    the tree of, both empty for a folder on disk; ``links`` are the paths in it that are links, and where
-    these lead.
+    the tree of, both empty for a folder on disk; ``remote`` is where it is pushed to, see `pushed_to`;
+    ``links`` are the paths in it that are links, and where these lead.
     """
 
     project: Project
@@ -39,6 +40,7 @@ class Input:
     fingerprint: str
     base: str = ""
     trunk: str = ""
+    remote: str = ""
     links: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -53,9 +55,10 @@ def read_input(row: Row, orders: Orders) -> Input:
         source = _snapshot(row, objects, top.commit, orders)
         project = read_project(source, orders.configs).project
         settings = _settings(source) or find_settings(_beside(row))
+        remote = pushed_to(objects.repository)
     links = {path: source.identity(path) for path in project.files if source.identity(path) != path}
     made = _input(row, project, settings, orders)
-    return replace(made, base=top.commit, trunk=top.branch or "", links=links)
+    return replace(made, base=top.commit, trunk=top.branch or "", remote=remote, links=links)
 
 
 def _snapshot(row: Row, objects: Objects, commit: str, orders: Orders) -> Snapshot:

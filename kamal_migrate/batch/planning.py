@@ -53,7 +53,7 @@ def planned(row: Row, orders: Orders, pool: Executor) -> tuple[Row, Work]:
     if found.fingerprint == row.input and row.outcome and row.outcome in PLANNED:
         made = Work(row.outcome, row.reason, arch=row.arch)
         stage = Stage.PLANNED if row.stage is Stage.WAITING else row.stage
-        return replace(row, stage=stage, base=found.base, trunk=found.trunk), made
+        return replace(row, stage=stage, base=found.base, trunk=found.trunk, remote=found.remote), made
     codemods = Path(orders.codemods) if orders.codemods else None
     try:
         made = in_process(pool, work, found.project, found.options, codemods)
@@ -93,6 +93,7 @@ def _row(row: Row, found: Input | None, made: Work) -> Row:
         input=found.fingerprint if found else "",
         base=found.base if found else "",
         trunk=found.trunk if found else "",
+        remote=found.remote if found else "",
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from enum import Enum
 from typing import NamedTuple
@@ -9,7 +10,7 @@ from typing import NamedTuple
 from kamal_migrate.batch import forges
 from kamal_migrate.batch.calling import Answer, GitError, GitTimeout, checked, shown
 from kamal_migrate.batch.distrust import SIGNING, TALKING, check, check_outside, settings
-from kamal_migrate.batch.repository import Repository, ref
+from kamal_migrate.batch.repository import Repository, local, ref, shared
 
 
 class PushOutcome(Enum):
@@ -84,6 +85,30 @@ def target(repository: Repository) -> Target:
     for url in urls:
         check_outside(repository, url)
     return Target(name, urls[0])
+
+
+def pushed_to(repository: Repository) -> str:
+    """Where it is pushed to, in words that are the same for all that are pushed there, and tell no password.
+
+    A repository without a remote is what others may be pushed to. Empty where nobody knows.
+    """
+    try:
+        url = target(repository).url if repository.url is not None or _has_remote(repository) else ""
+    except (GitError, OSError):
+        return ""
+    place = local(url, repository.folder) if url else shared(repository.git_dir)
+    if place is None:
+        found = forges.remote(url)
+        return f"{found.host}/{found.path}" if found else ""
+    bare = place.with_name(f"{place.name}.git")
+    real = os.path.realpath(bare if bare.is_dir() and not place.exists() else place)
+    return shown(real.removesuffix("/.git"))
+
+
+def _has_remote(repository: Repository) -> bool:
+    """Whether it may have a remote; without one there is nothing to ask git for."""
+    data = (shared(repository.git_dir) / "config").read_bytes().lower()
+    return b"[remote" in data or b"[include" in data
 
 
 def remote_branch(

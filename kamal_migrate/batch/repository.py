@@ -6,12 +6,14 @@ import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from kamal_migrate.batch.calling import NETWORK, Answer, GitError, call
 from kamal_migrate.batch.forges import SCP
 
 _POINTER_BYTES = 4096
 _URL = re.compile(r"(https?|ssh|git\+ssh|ssh\+git|git|file)://\S+", re.IGNORECASE)
+_HELPER = re.compile(r"[A-Za-z0-9]+::")
 _NO_BRANCH = re.compile(
     r"[-/.]|.*[\x00-\x20\x7f~^:?*\[\\]|.*(?:\.\.|//|/\.|@\{|\.lock/)|.*(?:[/.]|\.lock)$|@$|HEAD$|$", re.DOTALL
 )
@@ -70,6 +72,15 @@ def is_url(source: str) -> bool:
 def is_file_url(url: str) -> bool:
     """Whether a URL names a folder of this machine."""
     return url.lower().startswith("file://")
+
+
+def local(url: str, beside: Path) -> Path | None:
+    """The folder of this machine that a remote is, from another one; `None` where it is none."""
+    if is_file_url(url):
+        return Path("/", unquote(urlsplit(url).path).lstrip("/"))
+    if is_url(url) or _HELPER.match(url):
+        return None
+    return beside / (f"/{url.lstrip('/')}" if url.startswith("/") else url)
 
 
 def opened(folder: Path) -> Repository:

@@ -33,7 +33,7 @@ class Row:
     planned from, ``base`` the commit and ``trunk`` the branch that it was planned on, ``made`` the commit
     that the campaign made on ``branch``, ``pushed`` the one that the remote has, ``link`` where a pull
     request is opened. ``written`` tells that the files are in the working tree, all of them; ``only_hands``
-    that no file changes, and all is left for hands.
+    that no file changes, and all is left for hands. ``remote`` tells those that are pushed to the same place.
     """
 
     source: str
@@ -51,6 +51,7 @@ class Row:
     link: str = ""
     written: bool = False
     only_hands: bool = False
+    remote: str = ""
 
     @property
     def name(self) -> str:

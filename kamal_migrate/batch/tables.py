@@ -9,7 +9,7 @@ from typing import Any
 from kamal_migrate.batch.row import Row, Stage
 from kamal_migrate.batch.work import Outcome
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 TABLES = """
 CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE repository (
@@ -18,7 +18,7 @@ CREATE TABLE repository (
   input TEXT NOT NULL DEFAULT '', base TEXT NOT NULL DEFAULT '', trunk TEXT NOT NULL DEFAULT '',
   branch TEXT NOT NULL DEFAULT '', made TEXT NOT NULL DEFAULT '', pushed TEXT NOT NULL DEFAULT '',
   link TEXT NOT NULL DEFAULT '', written INTEGER NOT NULL DEFAULT 0,
-  only_hands INTEGER NOT NULL DEFAULT 0, report BLOB NOT NULL DEFAULT x''
+  only_hands INTEGER NOT NULL DEFAULT 0, remote TEXT NOT NULL DEFAULT '', report BLOB NOT NULL DEFAULT x''
 );
 CREATE TABLE file (
   source TEXT NOT NULL, path TEXT NOT NULL, data BLOB, renamed_from TEXT,
@@ -31,7 +31,7 @@ CREATE TABLE original (
 """
 COLUMNS = (
     "source", "kind", "stage", "outcome", "reason", "arch", "input", "base", "trunk", "branch", "made",
-    "pushed", "link", "written", "only_hands",
+    "pushed", "link", "written", "only_hands", "remote",
 )  # fmt: skip
 
 

@@ -77,6 +77,7 @@ def carry_out(
         terminal.lines([Line("Nothing written.")])
         return DONE
     record(state, orders, APPLY, portion)
+    campaign.leave_out(state, orders)
     _go_over(
         rows,
         terminal,
@@ -176,6 +177,7 @@ def _after_plan(state: State, orders: Orders, *, quiet: bool) -> Iterator[Line]:
         yield from text.table(rows)
         yield Line()
     yield from text.problems(rows)
+    yield from text.twice(campaign.twice(rows))
     yield from text.totals(rows)
     if not orders.arch and any(row.arch for row in rows):
         hint = f"Nobody said what some servers run; the answer for all: batch plan{named} --arch amd64"

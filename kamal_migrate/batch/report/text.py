@@ -8,9 +8,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from kamal_migrate.batch.row import Row
 from kamal_migrate.batch.work import Outcome
 from kamal_migrate.masking import mask
-from kamal_migrate.report.lines import Line, printable, wrapped
+from kamal_migrate.report.lines import Line, listed, printable, wrapped
 
 NAME_WIDTH = 36
+# So many names in one sentence.
+MOST = 5
 
 
 def table(rows: Sequence[Row]) -> Iterator[Line]:
@@ -43,6 +45,16 @@ def problems(rows: Iterable[Row]) -> Iterator[Line]:
             yield from wrapped(
                 f"{shown(row)}: {row.said}: {printable(mask(row.reason))}", 0, "manual", hang=2
             )
+
+
+def twice(found: Sequence[tuple[Row, Row]]) -> Iterator[Line]:
+    """The repositories that are the same as others, by where they are pushed to."""
+    for first in dict.fromkeys(other for _, other in found):
+        same = [shown(row) for row, other in found if other == first]
+        names = listed([*same[:MOST], *([f"{len(same) - MOST} more"] if len(same) > MOST else [])])
+        are = "is the same repository" if len(same) == 1 else "are the same repository"
+        said = f"{names} {are} as {shown(first)}, pushed to {printable(mask(first.remote))}"
+        yield from wrapped(f"{said}; --push upgrades only {shown(first)}", 0, "assumed", hang=2)
 
 
 def totals(rows: Sequence[Row]) -> Iterator[Line]:
