@@ -261,7 +261,7 @@ def _print_no_more() -> None:
 
 def _known() -> tuple[type[Exception], ...]:
     """What says by itself what is wrong; what a batch raises, only where one was run."""
-    names = {"state": "CampaignError", "sources": "SourceError", "calling": "GitError"}
+    names = {"places": "CampaignError", "sources": "SourceError", "calling": "GitError"}
     modules = ((sys.modules.get(f"kamal_migrate.batch.{module}"), name) for module, name in names.items())
     of_batch = [getattr(module, name) for module, name in modules if module]
     return (InputError, SettingsError, CatalogError, UsageError, WriteError, CannotVerify, *of_batch)

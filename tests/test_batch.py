@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pytest
 
+from kamal_migrate.batch.places import state_folder
 from kamal_migrate.batch.pushing import pushed_to
 from kamal_migrate.batch.repository import opened as opened_repository
 from kamal_migrate.batch.row import Stage
-from kamal_migrate.batch.state import state_folder
 from kamal_migrate.batch.work import Outcome
 from tests import campaigns
 from tests.campaigns import (

@@ -10,13 +10,15 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from kamal_migrate.batch.original import Original
+from kamal_migrate.batch.places import CampaignError, cache_folder, check_name, names, state_folder
 from kamal_migrate.batch.row import Row, Stage
 from kamal_migrate.batch.sources import REPOSITORY, URL
-from kamal_migrate.batch.state import CampaignError, State, check_name, names, opened, state_folder
+from kamal_migrate.batch.state import State, looked_at, opened
 from kamal_migrate.batch.work import Outcome, Work
 
 SOURCES = [("/srv/one", REPOSITORY), ("https://git.example/acme/two.git", URL)]
@@ -153,8 +155,12 @@ def test_a_file_that_is_no_state() -> None:
     (state_folder() / "odd.sqlite").write_bytes(
         b"something else, and longer than a header of a hundred bytes" * 3
     )
-    with pytest.raises(CampaignError, match=r"odd\.sqlite: cannot be used"), opened("odd"):
-        pass
+    for use in (opened, looked_at):
+        with (
+            pytest.raises(CampaignError, match=r"odd\.sqlite: cannot be used: .*broken; move it away"),
+            use("odd"),
+        ):
+            pass
 
 
 def test_a_state_of_another_version() -> None:
@@ -177,3 +183,50 @@ def test_a_state_of_another_version() -> None:
 )
 def test_what_a_repository_is_called(source: str, name: str) -> None:
     assert Row(source, URL).name == name
+
+
+# A folder that nobody may write to, and a disk that is full.
+
+
+def test_what_to_do_where_there_is_no_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(state: State, only_read: bool) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(State, "_prepare", full)
+    todo = r"new\.sqlite: cannot be used: database or disk is full; .*room.*XDG_STATE_HOME"
+    with pytest.raises(CampaignError, match=todo), opened("new", new=True):
+        pass
+    assert names() == [], "what could not be begun is not there"
+
+
+def test_what_to_do_where_no_folder_can_be_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    for variable, place in (
+        ("XDG_STATE_HOME", state_folder),
+        ("XDG_CACHE_HOME", lambda: cache_folder("new")),
+    ):
+        monkeypatch.setenv(variable, str(tmp_path / "file"))
+        with pytest.raises(CampaignError, match=f"cannot be used: Not a directory; .*{variable}"):
+            place()
+
+
+def test_it_can_be_looked_at_where_nothing_can_be_written(
+    state: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite keeps two files beside it, even for who only reads."""
+    file = state_folder() / "spring.sqlite"
+    connect = sqlite3.connect
+
+    def unwritable(where: str, **settings: Any) -> Any:
+        if "immutable" not in where:
+            raise sqlite3.OperationalError("disk I/O error")
+        return connect(where, **settings)
+
+    monkeypatch.setattr(sqlite3, "connect", unwritable)
+    with pytest.raises(CampaignError, match=r"disk I/O error; .*room"), looked_at("spring"):
+        pass
+    state.close()
+    file.with_name("spring.sqlite-wal").write_bytes(b"")  # As an attempt to read it leaves it.
+    monkeypatch.setattr("kamal_migrate.batch.state.holder", lambda file: "")
+    with looked_at("spring") as found:
+        assert [row.source for row in found.rows()] == [source for source, _ in SOURCES]

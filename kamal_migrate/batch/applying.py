@@ -21,12 +21,13 @@ from kamal_migrate.batch.inputs import may_be_as_planned, repository_of, working
 from kamal_migrate.batch.objects import Objects
 from kamal_migrate.batch.orders import Orders
 from kamal_migrate.batch.original import Original, original
+from kamal_migrate.batch.places import CampaignError
 from kamal_migrate.batch.planning import planned
 from kamal_migrate.batch.pushing import PushOutcome, push, remote_branch, target
 from kamal_migrate.batch.repository import Repository
 from kamal_migrate.batch.row import Row, Stage
 from kamal_migrate.batch.running import Interrupted, done, processes
-from kamal_migrate.batch.state import CampaignError, State
+from kamal_migrate.batch.state import State
 from kamal_migrate.batch.undoing import clear, on_disk, put_back
 from kamal_migrate.batch.work import Outcome
 from kamal_migrate.batch.writing import commit

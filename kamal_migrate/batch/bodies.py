@@ -8,8 +8,9 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from kamal_migrate.batch.places import state_folder
 from kamal_migrate.batch.row import Row, Stage
-from kamal_migrate.batch.state import State, state_folder
+from kamal_migrate.batch.state import State
 from kamal_migrate.request import UsageError
 
 

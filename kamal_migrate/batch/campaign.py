@@ -8,10 +8,11 @@ from typing import NamedTuple
 
 from kamal_migrate.batch.applying import CHANGES, apply_all
 from kamal_migrate.batch.orders import Orders, kept
+from kamal_migrate.batch.places import names
 from kamal_migrate.batch.planning import plan_all
 from kamal_migrate.batch.row import Row, Stage
 from kamal_migrate.batch.running import Interrupted
-from kamal_migrate.batch.state import State, looked_at, names
+from kamal_migrate.batch.state import State, looked_at
 from kamal_migrate.batch.work import DONE, NEEDS_HANDS, Outcome
 
 SOME_FAILED = 5

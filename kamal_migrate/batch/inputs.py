@@ -14,12 +14,12 @@ from kamal_migrate.batch.calling import GitError
 from kamal_migrate.batch.fetching import copied, copy_name, fetch_files, fetched
 from kamal_migrate.batch.objects import Objects
 from kamal_migrate.batch.orders import Orders
+from kamal_migrate.batch.places import cache_folder
 from kamal_migrate.batch.pushing import pushed_to
 from kamal_migrate.batch.repository import Repository, opened
 from kamal_migrate.batch.row import Row
 from kamal_migrate.batch.snapshot import LINK, Entry, Snapshot
 from kamal_migrate.batch.sources import FOLDER, URL
-from kamal_migrate.batch.state import cache_folder
 from kamal_migrate.folder import Folder, read
 from kamal_migrate.project import InputError, Project
 from kamal_migrate.reading import read_project, wanted

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import sqlite3
 import threading
 import zlib
@@ -14,31 +13,25 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from platformdirs import user_cache_path, user_state_path
-
 from kamal_migrate.batch.locking import Busy, holder, locked
 from kamal_migrate.batch.original import Original
+from kamal_migrate.batch.places import CampaignError, file_of, lock_of, unusable, user
 from kamal_migrate.batch.row import Row, Stage
 from kamal_migrate.batch.tables import COLUMNS, SCHEMA_VERSION, TABLES, bound, row_of, text_of, values_of
 from kamal_migrate.batch.work import Work
-
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-
-
-class CampaignError(Exception):
-    """The campaign cannot go on, and what to do."""
 
 
 class State:
     """The file of one campaign. Every method is one transaction: after a kill all of it holds, or nothing.
 
-    One that is only read shows what another run has kept so far.
+    One that is only read shows what another run has kept so far; ``alone`` tells that no other is at it.
     """
 
-    def __init__(self, file: Path, *, only_read: bool = False) -> None:
+    def __init__(self, file: Path, *, only_read: bool = False, alone: bool = False) -> None:
         self.name = file.stem
         self._file = file
-        where = f"{file.absolute().as_uri()}?mode={'ro' if only_read else 'rw'}"
+        how = "rw" if not only_read else "ro&immutable=1" if alone else "ro"
+        where = f"{file.absolute().as_uri()}?mode={how}"
         self._data = sqlite3.connect(
             where, uri=True, isolation_level=None, timeout=30, check_same_thread=False
         )
@@ -55,7 +48,10 @@ class State:
             self._data.execute("PRAGMA synchronous=NORMAL")
         version = self._data.execute("PRAGMA user_version").fetchone()[0]
         if version == 0 and only_read:
-            raise CampaignError(f"campaign `{self.name}` is only being begun; look again")
+            begun = "is only being begun; look again"
+            raise CampaignError(
+                f"campaign `{self.name}` {begun if user(self.name) else 'holds nothing; plan it'}"
+            )
         if version == 0:
             self._data.executescript(f"BEGIN; {TABLES} PRAGMA user_version={SCHEMA_VERSION}; COMMIT")
         elif version != SCHEMA_VERSION:
@@ -201,77 +197,50 @@ class State:
                 raise
 
 
-def check_name(name: str) -> str:
-    """A campaign's name, which is a file's name too. Raises `CampaignError`."""
-    if not _NAME.fullmatch(name) or name.endswith((".", ".lock")):
-        raise CampaignError(f"`{name}` cannot name a campaign: letters, digits, `.`, `_` and `-`, at most 64")
-    return name
-
-
-def state_folder() -> Path:
-    """Where campaigns are kept, for this user alone. Raises `CampaignError`."""
-    return _made(user_state_path("kamal-migrate") / "campaigns")
-
-
-def cache_folder(campaign: str) -> Path:
-    """Where a campaign keeps what it fetched. Raises `CampaignError`."""
-    return _made(user_cache_path("kamal-migrate") / campaign)
-
-
-def _made(folder: Path) -> Path:
-    try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except OSError as error:
-        raise CampaignError(f"{folder}: cannot be made: {error.strerror}") from None
-    return folder
-
-
-def names() -> list[str]:
-    """The campaigns that there are."""
-    return sorted(path.stem for path in state_folder().glob("*.sqlite"))
-
-
 @contextmanager
 def opened(name: str, *, new: bool = False) -> Iterator[State]:
     """The state of a campaign, for this run alone. Raises `CampaignError`.
 
     A second run of the same campaign is told so at once; a run that was killed leaves no lock behind.
     """
-    file = _file(check_name(name), new=new)
+    file = file_of(name, new=new)
     with ExitStack() as stack:
         try:
-            stack.enter_context(locked(file.with_suffix(".lock")))
+            stack.enter_context(locked(lock_of(file)))
         except Busy as error:
             raise CampaignError(f"campaign `{name}` is in use by {error}; wait, or stop it") from None
         except OSError as error:
-            raise CampaignError(f"{file.parent}: cannot be used: {error.strerror}") from None
+            raise unusable(file.parent, error) from None
         yield stack.enter_context(closing(_opened(file)))
 
 
 @contextmanager
 def looked_at(name: str) -> Iterator[State]:
     """The state of a campaign as it is, which another run may be writing. Raises `CampaignError`."""
-    with closing(_opened(_file(check_name(name)), only_read=True)) as state:
+    with closing(_shown(file_of(name))) as state:
         yield state
 
 
-def user(name: str) -> str:
-    """Which process is at a campaign now, as ``process 123``; empty where none is. Raises `CampaignError`."""
-    return holder(_file(check_name(name)).with_suffix(".lock"))
-
-
-def _file(name: str, *, new: bool = False) -> Path:
-    file = state_folder() / f"{name}.sqlite"
-    if not new and not file.exists():
-        known = ", ".join(names()) or "there is none yet: kamal-migrate batch plan SOURCES"
-        raise CampaignError(f"there is no campaign `{name}`; known: {known}")
-    return file
-
-
-def _opened(file: Path, *, only_read: bool = False) -> State:
+def _opened(file: Path) -> State:
+    """A campaign to be written; one that cannot be begun leaves nothing behind."""
     try:
-        if not only_read:
-            os.close(os.open(file, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
-        return State(file, only_read=only_read)
+        os.close(os.open(file, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+        return State(file)
     except (sqlite3.Error, OSError) as error:
-        raise CampaignError(f"{file}: cannot be used: {error}") from None
+        if file.exists() and not file.stat().st_size:
+            file.unlink(missing_ok=True)
+        raise unusable(file, error) from None
+
+
+def _shown(file: Path) -> State:
+    """A campaign to be looked at, also where there is no room for what SQLite keeps beside it meanwhile."""
+    try:
+        return State(file, only_read=True)
+    except sqlite3.Error as error:
+        log = file.with_name(f"{file.name}-wal")
+        if (log.exists() and log.stat().st_size) or holder(lock_of(file)):
+            raise unusable(file, error) from None
+    try:
+        return State(file, only_read=True, alone=True)
+    except sqlite3.Error as error:
+        raise unusable(file, error) from None

@@ -13,9 +13,10 @@ from kamal_migrate.asking import Terminal
 from kamal_migrate.batch import campaign
 from kamal_migrate.batch.campaign import Portion
 from kamal_migrate.batch.orders import BRANCH, MESSAGE, Orders
+from kamal_migrate.batch.places import CampaignError, names, user
 from kamal_migrate.batch.report import text
 from kamal_migrate.batch.sources import found
-from kamal_migrate.batch.state import CampaignError, looked_at, names, opened, user
+from kamal_migrate.batch.state import looked_at, opened
 from kamal_migrate.commands import batch_options as said
 from kamal_migrate.commands import batch_report, campaigns, options
 from kamal_migrate.commands.campaigns import APPLY, DEFAULT, PLAN, carry_out, take_back

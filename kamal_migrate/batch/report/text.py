@@ -50,11 +50,16 @@ def problems(rows: Iterable[Row]) -> Iterator[Line]:
 def twice(found: Sequence[tuple[Row, Row]]) -> Iterator[Line]:
     """The repositories that are the same as others, by where they are pushed to."""
     for first in dict.fromkeys(other for _, other in found):
-        same = [shown(row) for row, other in found if other == first]
+        same = [_told_from(row, first) for row, other in found if other == first]
         names = listed([*same[:MOST], *([f"{len(same) - MOST} more"] if len(same) > MOST else [])])
         are = "is the same repository" if len(same) == 1 else "are the same repository"
         said = f"{names} {are} as {shown(first)}, pushed to {printable(mask(first.remote))}"
         yield from wrapped(f"{said}; --push upgrades only {shown(first)}", 0, "assumed", hang=2)
+
+
+def _told_from(row: Row, other: Row) -> str:
+    """The name of a repository, or all of its source where another one has that name too."""
+    return shown(row) if row.name != other.name else printable(mask(row.source))
 
 
 def totals(rows: Sequence[Row]) -> Iterator[Line]:
