@@ -39,7 +39,7 @@ from kamal_migrate.console import CannotPrint, Closed, asker, is_terminal, print
 from kamal_migrate.disk import WriteError
 from kamal_migrate.engine.proofs import ProofError
 from kamal_migrate.kamal.versions import parse
-from kamal_migrate.masking import mask
+from kamal_migrate.masking import mask, mask_message
 from kamal_migrate.project import InputError
 from kamal_migrate.report.terminal import printable
 from kamal_migrate.request import Request, UsageError
@@ -235,7 +235,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         asked = getattr(getattr(error, "ctx", None), "command_path", NAME)
         return _fail(f"{message[:1].lower()}{message[1:]}; see: {asked} --help", code=UNUSABLE)
     except _known() as error:
-        return _fail(str(error), code=UNUSABLE, hide=_masked_behind_place)
+        return _fail(str(error), code=UNUSABLE, hide=mask_message)
     except ProofError as error:
         return _fail(*_UNPROVED, *(f"  {row}" for row in error.differences), code=REFUSED)
     except KamalRefuses as error:
@@ -269,12 +269,6 @@ def _known() -> tuple[type[Exception], ...]:
 
 _UNPROVED = ("the result is not what was intended; nothing written:",)
 _BUG = f"this is a bug of {NAME}; please report it with the lines above"
-
-
-def _masked_behind_place(line: str) -> str:
-    """A message with its secrets masked; the file it is about, such as `.kamal/secrets`, is no key of one."""
-    place, colon, message = line.partition(": ")
-    return f"{place}{colon}{mask(message)}" if "/" in place and " " not in place else mask(line)
 
 
 def _fail(*lines: str, code: int, hide: Callable[[str], str] = mask) -> int:

@@ -94,6 +94,12 @@ def mask(text: str) -> str:
     return text
 
 
+def mask_message(line: str) -> str:
+    """A message with its secrets masked; the file it is about, such as `.kamal/secrets`, is no key of one."""
+    place, colon, message = line.partition(": ")
+    return f"{place}{colon}{mask(message)}" if "/" in place and " " not in place else mask(line)
+
+
 def _commented(lines: list[str]) -> Iterator[str]:
     """The lines, with commented-out values masked that stand on lines of their own below their key."""
     below: int | None = None

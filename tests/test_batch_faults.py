@@ -252,6 +252,10 @@ def test_a_plan_that_was_killed_is_gone_on_with(call: int, when: str, world: Wor
     assert len(kept) == call - (when == "before")
     assert campaigns.batch("resume").code == 0
     assert {row.outcome for row in campaigns.rows().values()} == {Outcome.MIGRATED}
+    said = campaigns.batch("resume", "--yes")
+    assert said.out.startswith("The plan is complete; no apply has begun since.\n")
+    assert "Do it: kamal-migrate batch apply" in said.out
+    assert {row.stage for row in campaigns.rows().values()} == {Stage.PLANNED}, "nobody said so yet"
     assert campaigns.batch("apply", "--yes").code == 0
     assert all(
         campaigns.files_of(sources / f"{name}.git", campaigns.BRANCH) == campaigns.after(campaigns.SHOP)
@@ -402,12 +406,15 @@ def test_a_repository_that_is_harmed_harms_no_other(
     assert campaigns.files_of(fine, campaigns.BRANCH) == campaigns.after(campaigns.SHOP)
 
 
-def test_a_repository_that_is_called_like_a_secret_has_its_reason_told(place: Path) -> None:
+def test_what_is_called_like_a_secret_has_its_reason_told(place: Path) -> None:
+    pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n"
+    campaigns.bare(place / "shop.git", files={"config/deploy.token.yml": pointer})
     for name in ("vault-token", "token"):
         (campaigns.bare(place / f"{name}.git") / "config").write_text("[core\n")
     said = campaigns.batch("plan", ".")
     assert "sources/vault-token: failed: bad config line 1" in said.out
     assert "sources/token: failed: bad config line 1" in said.out
+    assert "sources/shop: failed: config/deploy.token.yml: this is a pointer of Git LFS" in said.out
 
 
 def test_a_remote_that_never_answers(place: Path, tmp_path: Path) -> None:

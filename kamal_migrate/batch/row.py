@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from kamal_migrate.batch.work import Outcome
-from kamal_migrate.masking import mask
+from kamal_migrate.masking import mask_message
 
 
 class Stage(Enum):
@@ -65,7 +65,7 @@ class Row:
         said = str(error)
         for name in (self.name.rpartition("/")[2], self.name):
             said = said.removeprefix(f"{name}: ")
-        return mask(said)
+        return mask_message(said)
 
     @property
     def is_done(self) -> bool:

@@ -14,7 +14,7 @@ from kamal_migrate.batch.detail import detail, misfits
 from kamal_migrate.catalog import Loaded, catalog
 from kamal_migrate.engine import Plan, plan
 from kamal_migrate.engine.proofs import ProofError
-from kamal_migrate.masking import mask
+from kamal_migrate.masking import mask, mask_message
 from kamal_migrate.project import InputError, Project, may_hold_secrets
 from kamal_migrate.reading import encoded
 
@@ -57,7 +57,7 @@ def work(project: Project, options: Options, codemods: Path | None = None) -> Wo
     try:
         return _done(plan(project, known(codemods), options))
     except InputError as error:
-        return Work(Outcome.FAILED, mask(str(error)))
+        return Work(Outcome.FAILED, mask_message(str(error)))
     except ProofError as error:
         differences = "; ".join(map(mask, error.differences[:3]))
         return Work(Outcome.REFUSED, f"the result is not what was intended: {differences}")

@@ -11,7 +11,7 @@ from kamal_migrate import __version__
 from kamal_migrate.batch.report import MADE_BY
 from kamal_migrate.batch.report.repository import Reports
 from kamal_migrate.batch.row import SAID, Row
-from kamal_migrate.masking import mask
+from kamal_migrate.masking import mask, mask_message
 
 SCHEMA_VERSION = 1
 
@@ -37,7 +37,7 @@ def _repository(row: Row, reports: Reports) -> dict[str, object]:
         "name": mask(row.name),
         "source": mask(row.source),
         "outcome": row.said,
-        "reason": mask(row.reason) or None,
+        "reason": mask_message(row.reason) or None,
         "stage": row.stage.value,
         "base": row.base or None,
         "trunk": row.trunk or None,

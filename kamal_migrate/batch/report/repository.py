@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from kamal_migrate.batch.detail import misfits
 from kamal_migrate.batch.row import Row
 from kamal_migrate.kamal.pushes import Push
-from kamal_migrate.masking import mask
+from kamal_migrate.masking import mask, mask_message
 from kamal_migrate.report.deployment import DeploymentChange
 from kamal_migrate.report.tables import same_for_several
 
@@ -58,7 +58,7 @@ def entries(rows: Iterable[Row], reports: Reports) -> Iterator[Entry]:
             name,
             mask(row.source),
             row.said,
-            mask(row.reason),
+            mask_message(row.reason),
             report.get("from") or "",
             report.get("to") or "",
             len(_with_safety(findings, "manual")) + len(_misfits(report)),

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from kamal_migrate.batch.row import Row
 from kamal_migrate.batch.work import Outcome
-from kamal_migrate.masking import mask
+from kamal_migrate.masking import mask, mask_message
 from kamal_migrate.report.lines import Line, listed, printable, wrapped
 
 NAME_WIDTH = 36
@@ -43,7 +43,7 @@ def problems(rows: Iterable[Row]) -> Iterator[Line]:
     for row in rows:
         if row.reason:
             yield from wrapped(
-                f"{shown(row)}: {row.said}: {printable(mask(row.reason))}", 0, "manual", hang=2
+                f"{shown(row)}: {row.said}: {printable(mask_message(row.reason))}", 0, "manual", hang=2
             )
 
 
