@@ -198,6 +198,7 @@ def _resume(terminal: Callable[[str], Terminal]) -> Callable[..., None]:
                 code = carry_out(state, orders, portion, show, yes=yes, quiet=quiet, jobs=_jobs(jobs))
             else:
                 rows = campaign.unplanned(state)
+                show.lines([] if rows else [Line("The plan is complete; no apply has begun since.")])
                 code = campaigns.plan(state, rows, Portion(), show, quiet=quiet, jobs=_jobs(jobs))
             raise typer.Exit(code)
 
