@@ -216,9 +216,14 @@ def test_in_place_leaves_alone_what_is_not_committed(place: Path) -> None:
     assert said.code == 5
     assert "sources/shop: refused: config/deploy.yml: not all of it is committed" in flat(said.out)
     assert modes(shop) == as_it_was
+    assert batch("apply", "--yes", "--allow-dirty").code == 0
+    assert (shop / CONFIG).read_bytes() == after(SHOP)[CONFIG] + b"# mine\n"
+    assert batch("undo", "--yes").code == 0
+    assert modes(shop) == as_it_was
+    assert batch("apply", "--yes", "--reset", "--in-place").code == 5
     git(shop, "commit", "-qam", "mine")
     assert batch("resume", "--yes").code == 0
-    assert b"# mine\n" in (shop / CONFIG).read_bytes()
+    assert (shop / CONFIG).read_bytes() == after(SHOP)[CONFIG] + b"# mine\n"
 
 
 def test_what_a_person_changed_since_is_not_put_back(place: Path) -> None:
@@ -750,6 +755,8 @@ def test_include_and_exclude(place: Path) -> None:
     batch("apply", "--yes")
     batch("plan", ".", "--include", "web-*")
     assert sorted(rows()) == ["api.git", "web-a.git", "web-b.git"]
+    said = batch("plan", ".", "--include", "wbe-*")
+    assert (said.code, said.err) == (2, "--include and --exclude leave none of the 3 sources\n")
 
 
 OWN = '''"""Say something of every app."""

@@ -203,8 +203,8 @@ def _written(state: State, row: Row, orders: Orders, new: New) -> Row:
     _check_inside(folder, [*new.files, *new.renamed.values()])
     changed = [path for path in new.files if path not in new.renamed]
     dirty = folder.uncommitted([*changed, *new.renamed.values()])
-    if dirty:
-        raise Refused(f"{dirty[0]}: not all of it is committed; nothing written")
+    if dirty and not orders.allow_dirty:
+        raise Refused(f"{dirty[0]}: not all of it is committed; nothing written. Commit it, or --allow-dirty")
     check_unchanged(folder, folder.originals)
     check_renamed(folder, new.renamed)
     state.keep_originals(row.source, _originals(folder, new))

@@ -19,7 +19,7 @@ from kamal_migrate.settings import Settings
 TIMEOUT = 120
 BRANCH, MESSAGE = "kamal-migrate/{campaign}", "Migrate the Kamal config to {to}"
 # How what is planned is carried out.
-APPLIED = ("in_place", "branch", "message", "push", "directly", "bodies")
+APPLIED = ("in_place", "allow_dirty", "branch", "message", "push", "directly", "bodies")
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,9 @@ class Orders:
     """The options of a single app that hold for all, and how the result is written.
 
     ``branch`` and ``message`` are templates, see `filled`; ``directly`` commits to the default branch,
-    ``in_place`` writes into working trees instead; ``timeout`` is in seconds, for each call of git;
-    ``bodies`` is the folder for the texts of pull requests, if not the campaign's own.
+    ``in_place`` writes into working trees instead, ``allow_dirty`` over what is not committed; ``timeout``
+    is in seconds, for each call of git; ``bodies`` is the folder for the texts of pull requests, if not the
+    campaign's own.
     """
 
     campaign: str
@@ -45,6 +46,7 @@ class Orders:
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     in_place: bool = False
+    allow_dirty: bool = False
     branch: str = BRANCH
     message: str = MESSAGE
     push: bool = False

@@ -30,14 +30,18 @@ class Found(NamedTuple):
 def found(names: Iterable[str], include: tuple[str, ...] = (), exclude: tuple[str, ...] = ()) -> list[Found]:
     """What some names stand for, each once and in order. Raises `SourceError` for one that is nothing.
 
-    ``include`` and ``exclude`` are globs over the whole path or URL, or over its last part.
+    ``include`` and ``exclude`` are globs over the whole path or URL, or over its last part; something has to
+    be left by them.
     """
     everything = dict.fromkeys(one for name in names for one in _of(name, Path()))
-    return [
+    left = [
         one
         for one in everything
         if (not include or _matches(one.place, include)) and not _matches(one.place, exclude)
     ]
+    if everything and not left:
+        raise SourceError(f"--include and --exclude leave none of the {len(everything)} sources")
+    return left
 
 
 def _matches(place: str, patterns: tuple[str, ...]) -> bool:

@@ -115,6 +115,7 @@ def _apply(terminal: Callable[[str], Terminal]) -> Callable[..., None]:
         name: said.Campaign = DEFAULT,
         yes: said.Yes = False,
         in_place: said.InPlace = False,
+        allow_dirty: said.AllowDirty = False,
         branch: said.Branch = BRANCH,
         message: said.Message = MESSAGE,
         push: said.Push = False,

@@ -36,6 +36,7 @@ Timeout = Annotated[str, word("--timeout", "SECONDS", f"For each call of git; {T
 
 PlanInPlace = Annotated[bool, flag("--in-place", "For working trees as they are on disk.")]
 InPlace = Annotated[bool, flag("--in-place", "Write into working trees; commit nothing.")]
+AllowDirty = Annotated[bool, flag("--allow-dirty", "In place: write over uncommitted changes.")]
 Branch = Annotated[str, word("--branch", "NAME", f"The branch, if not {BRANCH}.")]
 Message = Annotated[str, word("--message", "TEXT", "The commit's first line.")]
 Push = Annotated[bool, flag("--push", "Push, and say where to open pull requests.")]
@@ -89,6 +90,7 @@ _READ: Mapping[str, Callable[[Any], Any]] = {
     "ignore": tuple,
     "timeout": lambda seconds: number("--timeout", seconds) or TIMEOUT,
     "in_place": _same,
+    "allow_dirty": _same,
     "branch": _same,
     "message": _same,
     "push": _same,
