@@ -900,7 +900,7 @@ def test_a_line_for_each_in_a_pipe_and_a_bar_on_a_terminal(
     os.close(ours)
     shown = pieces.decode()
     assert "2/2" in shown
-    assert re.search(r"sources/(one|two) \(2 to migrate\)", shown)
+    assert re.search(r"2/2.* sources/(one|two)\s+2 to migrate", shown)
     assert "[1/2]" not in shown
     assert "2 repositories: 2 to migrate" in shown
 

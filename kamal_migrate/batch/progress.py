@@ -40,24 +40,33 @@ def _plain(total: int, terminal: Terminal) -> Tick:
 
 @contextmanager
 def _bar(total: int) -> Iterator[Tick]:
-    """A bar with the repository in hand, the time left, and how many there are of each outcome."""
-    from rich.console import Console
+    """A bar with the time left and the repository in hand; below it how many there are of each outcome."""
+    from rich.console import Console, RenderableType
     from rich.markup import escape
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.text import Text
 
     seen: Counter[str] = Counter()
+
+    class Bar(Progress):
+        """The bar; what is below it is cut off where the terminal ends, as lines would not be taken away."""
+
+        def get_renderables(self) -> Iterator[RenderableType]:
+            yield from super().get_renderables()
+            counted = ", ".join(f"{count} {name}" for name, count in seen.most_common())
+            yield Text(counted, no_wrap=True, overflow="ellipsis")
+
     columns = (
         BarColumn(bar_width=24),
         MofNCompleteColumn(),
         TimeRemainingColumn(compact=True),
         TextColumn("{task.description}"),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("", total=total)
 
         def tick(row: Row) -> None:
             seen[row.said] += 1
-            counted = ", ".join(f"{count} {name}" for name, count in seen.most_common())
-            bar.update(task, advance=1, description=escape(f"{shown(row)[-24:]} ({counted})"))
+            bar.update(task, advance=1, description=escape(shown(row)[-24:]))
 
         yield tick
