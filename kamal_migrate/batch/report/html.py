@@ -89,7 +89,9 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         finalize=_shown,
     )
-    made.filters.update(pieces=about.pieces, reasons=about.reasons, sides=sides, mask=mask)
+    made.filters.update(
+        pieces=about.pieces, reasons=about.reasons, run_in=about.run_in, sides=sides, mask=mask
+    )
     return made
 
 

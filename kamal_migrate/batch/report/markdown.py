@@ -22,6 +22,7 @@ from kamal_migrate.batch.report.repository import (
     entries,
     pieces,
     reasons,
+    run_in,
     runbooks,
     tasks,
     views,
@@ -198,6 +199,8 @@ def _steps(report: Report) -> Iterator[str]:
     for runbook in found:
         if len(found) > 1:
             yield from ("", f"### {plain(runbook['service'])} ({plain(runbook['config'])})")
+        if run_in(runbook):
+            yield from ("", f"In {code(run_in(runbook))}:")
         for number, step in enumerate(runbook["steps"], 1):
             yield from ("", *_step(number, step))
 

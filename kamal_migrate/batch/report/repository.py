@@ -235,6 +235,11 @@ def runbooks(report: Report) -> list[Report]:
     return [runbook for runbook in found if runbook["steps"]]
 
 
+def run_in(runbook: Report) -> str:
+    """The folder of the repository in which its commands are run; empty for the repository's own."""
+    return str(runbook["config"]).rpartition("/config/")[0]
+
+
 class Piece(NamedTuple):
     """A part of a message: words, or what it quotes in backticks."""
 
