@@ -31,7 +31,8 @@ _NAMED = r"""\s*["']?[A-Z][A-Z0-9_]*(?::[A-Z][A-Z0-9_]*)?["']?\s*"""
 _TYPE = r"an? (?:string|symbol|integer|boolean|hash|array)"
 _FAULT = (
     rf"(?:is required|should be {_TYPE}(?: or {_TYPE})*(?: with one string \(for secret lookup\))?"
-    r"|unknown (?:keys?:|roles?) [\w-]+(?:, [\w-]+)*|multiple hosts found|specify one of [`\w ,]+)\s*$"
+    r"|unknown (?:keys?:|roles?) [\w-]+(?:, [\w-]+)*|multiple hosts found|specify one of [`\w ,]+)"
+    r"(?: \(Kamal::ConfigurationError\))?\s*$"
 )
 _PEM = r"(?<=PRIVATE KEY-----).*?(?=-----END|\Z)"
 _RULES = (

@@ -165,6 +165,50 @@ def test_what_kamal_refuses(message: str) -> None:
     assert [row.cause.id for row in diagnose([log.encode()]).found] == [f"refused-config/{MESSAGES[message]}"]
 
 
+@pytest.mark.parametrize("message", MESSAGES)
+@pytest.mark.parametrize("place", ["x.rb:12:in `error'", "x.rb:12:in 'Kamal::Validator#error'"])
+def test_what_ruby_itself_shows(message: str, place: str) -> None:
+    log = f"/gems/kamal-2.3.0/{place}: {message} (Kamal::ConfigurationError)\n\tfrom deploy.rb:3\n"
+    (found,) = diagnose([log.encode()]).found
+    assert found.cause.id == f"refused-config/{MESSAGES[message]}"
+
+
+def test_what_ruby_shows_of_other_errors() -> None:
+    old = "/gems/kamal-1.3.0/lib/x.rb:9:in `ensure_required': Missing required configuration for service"
+    lost = '(erb):12:in `fetch\': key not found: "REGISTRY_TOKEN"'
+    log = f"{old} (ArgumentError)\n{lost} (KeyError)\n{old} (RuntimeError)\n"
+    assert [(row.cause.id, [line.line for line in row.lines]) for row in diagnose([log.encode()]).found] == [
+        ("secret-not-found", [2]),
+        ("refused-config/missing", [1]),
+    ]
+
+
+def test_the_place_of_what_ruby_shows(tmp_path: Path) -> None:
+    shown = "validator.rb:12:in `error': builder: unknown keys: multiarch, foo (Kamal::ConfigurationError)"
+    (tmp_path / "log").write_text(shown, encoding="utf-8")
+    report = diagnosed(str(tmp_path / "log"), make_app(tmp_path / "app", FALSE))
+    assert [remark.text for rows in report.remarks for remark in rows] == [
+        "`builder: unknown key: multiarch`, says Kamal 2.12",
+        "nothing here is refused with `builder: unknown key: foo`: it may be of another app or version",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("image", "cause"),
+    [
+        ("ghcr.io/acme/shop-build-cache", "cache-export"),
+        ("ghcr.io/acme/shop:build-cache", "cache-export"),
+        ("ghcr.io/acme/shop:build-cache-staging", "cache-export"),
+        ("acme/build-cache:5f2c1d0", "registry-login"),
+        ("ghcr.io/acme/memcache:5f2c1d0", "registry-login"),
+    ],
+)
+@pytest.mark.parametrize("why", ["denied: permission_denied: write_package", "unauthorized: no such account"])
+def test_a_cache_that_is_not_pushed(image: str, cause: str, why: str) -> None:
+    log = f"#20 ERROR: failed to push {image}: {why}\nERROR: failed to solve: failed to push {image}: {why}\n"
+    assert kinds(diagnose([log.encode()])) == [cause]
+
+
 @pytest.mark.parametrize(
     ("message", "cause"),
     [
@@ -322,6 +366,9 @@ def test_memory_is_constant() -> None:
         ("token eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2lnbmF0dXJl", "eyJ"),
         ("https://acme:hunter2@registry.example.com", "hunter2"),
         ("denied for dckr_pat_0123456789abcdefghij", "0123456789"),
+        ("GET https://acme:hunter2@registry.example.com/token: 401", "hunter2"),
+        ("failed to fetch oauth token: bearer hunter2hunter2", "hunter2"),
+        ("secret/token: hunter2", "hunter2"),
     ],
 )
 def test_secrets_are_hidden(line: str, secret: str) -> None:
@@ -329,7 +376,17 @@ def test_secrets_are_hidden(line: str, secret: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["docker login -u [REDACTED] -p [REDACTED]", 'docker login -p "$TOKEN"', LINE]
+    "line",
+    [
+        "docker login -u [REDACTED] -p [REDACTED]",
+        'docker login -p "$TOKEN"',
+        LINE,
+        "failed to authorize: failed to fetch oauth token: unexpected status from POST request to"
+        " https://auth.docker.io/token: 401 Unauthorized: unauthorized: incorrect username or password",
+        "failed to fetch anonymous token: unexpected status from GET request to"
+        " https://ghcr.io/token?scope=repository%3Aacme%2Fshop%3Apull&service=ghcr.io: 403 Forbidden",
+        "validator.rb:12:in `error': registry/password: is required (Kamal::ConfigurationError)",
+    ],
 )
 def test_what_is_no_secret_is_shown(line: str) -> None:
     assert hidden(line) == line

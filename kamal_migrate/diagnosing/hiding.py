@@ -18,6 +18,8 @@ _RULES = (
     re.compile(r'("(?:auth|identitytoken|registrytoken|password)"\s*:\s*)("[^"]*")'),
     re.compile(r"()(\beyJ[\w-]{10,}(?:\.[\w-]+)*)"),
 )
+# What buildx says before the reason why it got no token: no value follows.
+_NO_TOKEN = re.compile(r"(?:\bfetch (?:oauth|anonymous) |\bhttps?://\S+/)(token: )")
 _REDACTED = re.compile(r"\[?REDACTED\]?|\*{3,}|\$\{?\w+\}?|-\S*")
 
 
@@ -27,7 +29,11 @@ def hidden(line: str, secrets: Iterable[str] = ()) -> str:
         line = line.replace(secret, MASK)
     for rule in _RULES:
         line = rule.sub(lambda match: match[1] + _masked(match[2]), line)
-    return mask(line)
+    shown, at = "", 0
+    for match in _NO_TOKEN.finditer(line):
+        shown += mask(line[at : match.start(1)]) + match[1]
+        at = match.end()
+    return shown + mask(line[at:])
 
 
 def _masked(value: str) -> str:

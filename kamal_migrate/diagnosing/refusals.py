@@ -5,12 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from kamal_migrate.diagnosing.causes.refusal import raised
 from kamal_migrate.diagnosing.scanning import Evidence
 from kamal_migrate.diagnosing.subject import Remark, Subject, at
 from kamal_migrate.kamal.validation import STRICT_SINCE, faults
 from kamal_migrate.kamal.versions import NEWEST
 
-_MESSAGE = re.compile(r"(?:ConfigurationError|ArgumentError)\): (?:Exception while executing .*?: )?(.+)")
+_MESSAGES = (
+    re.compile(r"(?:ConfigurationError|ArgumentError)\): (?:Exception while executing .*?: )?(.+)"),
+    re.compile(raised("(.+)")),
+)
 _KEYS = re.compile(r"(.*?)unknown keys?: (.+)")
 
 
@@ -26,7 +30,7 @@ def refused(evidence: Sequence[Evidence], subject: Subject) -> Iterator[Remark]:
 
 def _messages(text: str) -> list[str]:
     """What Kamal said, an unknown key at a time."""
-    match = _MESSAGE.search(text)
+    match = next((match for form in _MESSAGES if (match := form.search(text))), None)
     message = match[1].strip() if match else ""
     keys = _KEYS.fullmatch(message)
     if keys:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from kamal_migrate.diagnosing import CAUSES, Cause, Diagnosis, Evidence, Found
-from kamal_migrate.diagnosing.causes.refusal import NAMED
+from kamal_migrate.diagnosing.causes.refusal import NAMED, RAISED
 from kamal_migrate.diagnosing.subject import Remark
 from kamal_migrate.report.lines import WIDTH, Line, folded, listed, printable, wrapped
 
@@ -163,7 +163,7 @@ def explanation(name: str) -> list[Line]:
     for cause in rows:
         found += [Line()] if found else []
         found += wrapped(f"{cause.title} · {cause.id}", 0, "title", hang=2)
-        words = [sign.words for sign in cause.signs if sign.words != NAMED]
+        words = dict.fromkeys(sign.words for sign in cause.signs if sign.words not in (NAMED, RAISED))
         found += _beside("the log", listed([f"`{word.strip()}`" for word in words])) if words else []
         found += [*_beside("why", cause.why), *_beside("versions", cause.versions)]
         found += [*_beside("also", *(hint.text for hint in cause.hints)), *_ways(cause)]

@@ -2,6 +2,9 @@
 
 from kamal_migrate.diagnosing.cause import Cause, Hint, Sign, Way
 
+# The names that Kamal gives a cache: IMAGE-build-cache, or the tag that is proposed here.
+PUSHES_CACHE = r"failed to push \S*[-:]build-cache\b"
+
 NO_BUILDER = Cause(
     id="no-builder",
     title="The builder that Kamal wants is not there, and could not be made",
@@ -37,6 +40,7 @@ CACHE_EXPORT = Cause(
         Sign("error writing layer blob"),
         Sign("error writing config blob"),
         Sign("This legacy service is shutting down"),
+        Sign("failed to push ", PUSHES_CACHE),
     ),
     shown_with=(Sign("exporting cache to "),),
     why=(

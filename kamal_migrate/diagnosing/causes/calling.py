@@ -1,9 +1,11 @@
 """What fails before anything is built: commands that are gone, hooks, secrets, the registry's login."""
 
 from kamal_migrate.diagnosing.cause import Cause, Hint, Sign, Way
+from kamal_migrate.diagnosing.causes.building import PUSHES_CACHE
+from kamal_migrate.diagnosing.causes.refusal import raised
 
 # What is said of the cache is `cache-export`'s.
-_NO_CACHE = r"^(?!.*error writing (?:layer|config|manifest))"
+_NO_CACHE = rf"^(?!.*(?:error writing (?:layer|config|manifest)|{PUSHES_CACHE}))"
 
 ENVIFY_GONE = Cause(
     id="envify-gone",
@@ -45,6 +47,7 @@ SECRET_NOT_FOUND = Cause(
     signs=(
         Sign("Secret '", r"Secret '[^']+' not found"),
         Sign("key not found: ", r'\(KeyError\): (?:.*: )?key not found: "[^"]+"'),
+        Sign("key not found: ", raised('key not found: "[^"]+"', "KeyError")),
     ),
     why=(
         "Kamal 2 knows only the names that .kamal/secrets-common and .kamal/secrets define; with -d it reads"
@@ -90,8 +93,12 @@ REGISTRY_LOGIN = Cause(
     id="registry-login",
     title="The registry refuses the login",
     signs=(
-        Sign("unauthorized: "),
-        Sign("denied: ", r"(?:/v2/\"?: |stderr: |daemon: |'docker login': |failed to push \S+: |^)denied: "),
+        Sign("unauthorized: ", _NO_CACHE + r".*unauthorized: "),
+        Sign(
+            "denied: ",
+            _NO_CACHE
+            + r".*?(?:/v2/\"?: |stderr: |daemon: |'docker login': |failed to push \S+: |^)denied: ",
+        ),
         Sign("no basic auth credentials"),
         Sign("HTTP Basic: Access denied"),
         Sign("insufficient_scope: authorization failed", _NO_CACHE),
