@@ -133,6 +133,30 @@ def test_what_a_setup_of_a_role_leaves_out(version: str, docker: set[str], boots
     assert on(version, "setup", "boot jobs", "web") == NONE
 
 
+@pytest.mark.parametrize(
+    ("version", "command", "expected"),
+    [
+        ("1.9.3", "traefik boot", {WEB}),
+        ("1.9.3", "traefik reboot", {WEB}),
+        ("2.0.0", "proxy boot", {WEB}),
+        ("2.12.0", "proxy boot", {WEB}),
+        ("2.12.0", "proxy reboot", {WEB}),
+        ("2.1.0", "upgrade", APP),
+        ("2.12.0", "upgrade", ALL),
+    ],
+)
+def test_a_proxy_is_started_after_a_login(version: str, command: str, expected: set[str]) -> None:
+    assert on(version, command, LOGIN) == expected
+
+
+@pytest.mark.parametrize(
+    ("version", "expected"), [("2.0.0", NONE), ("2.1.1", {DB}), ("2.5.3", {DB}), ("2.12.0", {DB})]
+)
+def test_an_upgrade_makes_the_host_of_an_accessory_ready(version: str, expected: set[str]) -> None:
+    what = ("log in to the registry for db", "make the Docker network for db", "reboot db")
+    assert [on(version, "upgrade", words) for words in what] == [expected] * 3
+
+
 @pytest.mark.parametrize(("version", "network"), [("1.9.3", NONE), ("2.0.0", {DB}), ("2.5.3", {DB})])
 def test_the_host_of_an_accessory_is_made_ready_for_it(version: str, network: set[str]) -> None:
     """By `prepare` of Kamal 2, and by a login before; whatever `-r` leaves out."""
@@ -200,7 +224,9 @@ PROXIED = CONFIG.replace('image: "postgres:16"', 'proxy: {host: db.example.com},
 
 @pytest.mark.parametrize(("version", "expected"), [("2.4.0", {WEB}), ("2.5.3", {WEB}), ("2.6.0", {WEB, DB})])
 def test_an_accessory_behind_the_proxy(version: str, expected: set[str]) -> None:
-    assert set(reached(version, text=PROXIED).proxy_hosts) == expected
+    found = reached(version, text=PROXIED)
+    assert set(found.proxy_hosts) == expected
+    assert {touch.host for touch in touches(found, "deploy") if touch.words == LOGIN} == {*APP, DB}
 
 
 @pytest.mark.parametrize(

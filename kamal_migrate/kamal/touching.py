@@ -49,11 +49,12 @@ LOCKED_BUILD = tuple(act._replace(until=UNLOCKED_BUILD) for act in LOCKED)
 LOCKED_BOOTSTRAP = tuple(act._replace(since=UNLOCKED_BUILD) for act in LOCKED)
 LOGIN = Act("log in to the registry", "hosts")
 LOGIN_TO_PULL = Act("log in to the registry", "app_hosts", since=APP_HOSTS)
+LOGIN_TO_PROXY = Act("log in to the registry", "proxy_hosts")
 PULL = Act("pull the app's image", "app_hosts")
 HEALTHCHECK = Act("check the app's health first", "primary_hosts", until=Version(1, 6))
 NETWORK = Act("make the Docker network", "hosts", since=KAMAL_2)
-PROXY = Act("boot the proxy", "proxy_hosts", since=KAMAL_2)
-TRAEFIK = Act("boot Traefik", "proxy_hosts", until=KAMAL_2)
+PROXY = (LOGIN_TO_PROXY._replace(since=KAMAL_2), Act("boot the proxy", "proxy_hosts", since=KAMAL_2))
+TRAEFIK = (LOGIN_TO_PROXY._replace(until=KAMAL_2), Act("boot Traefik", "proxy_hosts", until=KAMAL_2))
 BOOT = Act("boot {role}", "role_hosts")
 TAG = Act("tag the image as latest", "app_hosts")
 PRUNE = Act("prune", "hosts")
@@ -68,9 +69,11 @@ BOOT_ACCESSORY = (*READY_ACCESSORY, Act("boot {accessory}", "of_accessory"))
 BOOTS_WITHIN_DEPLOY = Version(2, 5)
 BOOT_FIRST = tuple(act._replace(until=BOOTS_WITHIN_DEPLOY) for act in BOOT_ACCESSORY)
 BOOT_WITHIN = tuple(act._replace(since=BOOTS_WITHIN_DEPLOY) for act in BOOT_ACCESSORY)
+REBOOT_ACCESSORY = (*READY_ACCESSORY, Act("reboot {accessory}", "of_accessory"))
+UPGRADE_ACCESSORY = tuple(act._replace(on="upgraded") for act in REBOOT_ACCESSORY)
 SHOW_ACCESSORY = Act("show {accessory}", "of_accessory")
 
-DEPLOY = (LOGIN._replace(until=APP_HOSTS), "build pull", *LOCKED, NETWORK, PROXY, TRAEFIK)
+DEPLOY = (LOGIN._replace(until=APP_HOSTS), "build pull", *LOCKED, NETWORK, *PROXY, *TRAEFIK)
 RELEASE = (HEALTHCHECK, BOOT, TAG, PRUNE)
 
 COMMANDS: dict[str, Command] = {
@@ -88,13 +91,13 @@ COMMANDS: dict[str, Command] = {
     "app details": Command((Act("show {role}", "role_hosts"),)),
     "app logs": Command((Act("show the logs of {role}", "role_hosts"),)),
     "accessory boot": Command((*LOCKED, *BOOT_ACCESSORY)),
-    "accessory reboot": Command((*LOCKED, *READY_ACCESSORY, Act("reboot {accessory}", "of_accessory"))),
+    "accessory reboot": Command((*LOCKED, *REBOOT_ACCESSORY)),
     "accessory details": Command((SHOW_ACCESSORY,)),
-    "proxy boot": Command((*LOCKED, NETWORK, PROXY), since=KAMAL_2),
-    "proxy reboot": Command((*LOCKED, Act("reboot the proxy", "proxy_hosts")), since=KAMAL_2),
+    "proxy boot": Command((*LOCKED, NETWORK, *PROXY), since=KAMAL_2),
+    "proxy reboot": Command((*LOCKED, LOGIN_TO_PROXY, Act("reboot the proxy", "proxy_hosts")), since=KAMAL_2),
     "proxy details": Command((Act("show the proxy", "proxy_hosts"),), since=KAMAL_2),
-    "traefik boot": Command((*LOCKED, TRAEFIK), until=KAMAL_2),
-    "traefik reboot": Command((*LOCKED, Act("reboot Traefik", "proxy_hosts")), until=KAMAL_2),
+    "traefik boot": Command((*LOCKED, *TRAEFIK), until=KAMAL_2),
+    "traefik reboot": Command((*LOCKED, LOGIN_TO_PROXY, Act("reboot Traefik", "proxy_hosts")), until=KAMAL_2),
     "env push": Command((*LOCKED, ENV), since=KAMAL_1, until=KAMAL_2),
     "prune": Command((*LOCKED, PRUNE)),
     "server bootstrap": Command((*LOCKED_BOOTSTRAP, Act("install Docker where it is missing", "everywhere"))),
@@ -113,13 +116,14 @@ COMMANDS: dict[str, Command] = {
     "upgrade": Command(
         (
             *LOCKED,
+            LOGIN,
             Act("take Traefik away", "hosts"),
             NETWORK,
-            PROXY,
+            *PROXY,
             BOOT,
             TAG,
             PRUNE,
-            Act("reboot {accessory}", "upgraded"),
+            *UPGRADE_ACCESSORY,
         ),
         since=KAMAL_2,
     ),
