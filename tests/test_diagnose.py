@@ -241,6 +241,10 @@ STAMPS = st.sampled_from(
         "2024-05-01T10:00:00.123456Z 00O ",
         "2024-05-01T10:00:00.123456Z 01E ",
         "deploy\tRun kamal deploy\t2024-05-01T10:00:00.1234567Z ",
+        "[2024-05-01T10:00:00.123Z] ",
+        "10:00:00 ",
+        f"{ESCAPE}_bk;t=1714557600123\x07",
+        "_bk;t=1714557600123",
     ]
 )
 MARKS = st.sampled_from(["", "##[error]", "::error::", "section_start:1700000000:step_script\r"])

@@ -21,13 +21,15 @@ _BOMS = (
 
 _ESCAPE = r"(?:\x1b|␛|\^\[)"
 _COLOUR = re.compile(
-    rf"{_ESCAPE}\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b\n]*(?:\x07|\x1b\\)|\x1b[()][0-9A-B]|\x1b[=>78DEHMc]"
+    rf"{_ESCAPE}\[[0-?]*[ -/]*[@-~]|\x1b[\]_][^\x07\x1b\n]*(?:\x07|\x1b\\)|\x1b[()][0-9A-B]|\x1b[=>78DEHMc]"
 )
 _PREFIX = re.compile(
     r"""(?:
       [^\t\n]*\t[^\t\n]*\t(?=\ufeff?\d{4}-\d\d-\d\dT)                    # gh run view: job, step
     | \ufeff
-    | \d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?(?:[ ]\d\d[EO][+ ]?[ ]?|[ ]|$)
+    | \[?(?:\d{4}-\d\d-\d\d[T ])?\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?\]?  # GitHub, GitLab, Jenkins
+      (?:[ ]\d\d[EO][+ ]?[ ]?|[ ]|$)
+    | _bk;t=\d{13}                                                          # Buildkite
     | \#\#\[[a-z]+\] | ::(?:error|warning|notice|debug)[^:\n]*::          # GitHub
     | section_(?:start|end):\d+:\S*                                      # GitLab
     | \s*(?:DEBUG|INFO|WARN|ERROR|FATAL)\s+\[[0-9a-f]{6,}\]              # sshkit
