@@ -10,8 +10,11 @@ def main() -> None:
     if sys.argv[1:] == ["--version"]:
         from kamal_migrate import __version__
 
-        print(f"kamal-migrate {__version__}")
-        return
+        try:
+            print(f"kamal-migrate {__version__}", flush=True)
+            return
+        except OSError:
+            pass  # The command below puts it into words.
     import gc
 
     gc.set_threshold(50_000)  # A short run makes no garbage worth the search.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from textwrap import wrap
 from typing import Annotated
@@ -246,12 +247,27 @@ def run(arguments: Sequence[str] | None = None) -> int:
         _print_no_more()
         return 128 + 13
     except CannotPrint as error:
-        _print_no_more()
-        return _fail(str(error), code=UNUSABLE)
+        return _fail_to_print(error)
     except Exception:
+        if kept := _kept_from_printing():
+            return _fail_to_print(kept)
         import traceback
 
         return _fail(*traceback.format_exc().splitlines(), _BUG, code=REFUSED)
+
+
+def _kept_from_printing() -> CannotPrint | None:
+    """Why standard output does not take what others printed, such as the help; None where it does."""
+    try:
+        verbatim("")
+    except CannotPrint as error:
+        return error
+    return None
+
+
+def _fail_to_print(error: CannotPrint) -> int:
+    _print_no_more()
+    return _fail(str(error), code=UNUSABLE)
 
 
 def _print_no_more() -> None:
@@ -272,6 +288,7 @@ _BUG = f"this is a bug of {NAME}; please report it with the lines above"
 
 
 def _fail(*lines: str, code: int, hide: Callable[[str], str] = mask) -> int:
-    for line in lines:
-        print(printable(hide(line)).replace("\t", "\\t"), file=sys.stderr)
+    with suppress(OSError):  # The exit code tells even where standard error takes nothing.
+        for line in lines if sys.stderr else ():
+            print(printable(hide(line)).replace("\t", "\\t"), file=sys.stderr, flush=True)
     return code

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -336,19 +337,51 @@ def test_a_reader_that_goes_away(tmp_path: Path) -> None:
     assert (run.returncode, run.stderr) == (141, b"")
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
-def test_output_that_takes_no_more(tmp_path: Path) -> None:
-    app = make_app(tmp_path)
-    with Path("/dev/full").open("w") as stream:
-        run = subprocess.run(
-            [sys.executable, "-m", "kamal_migrate", "-C", app, "--dry-run"],
+ON_LINUX = pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+
+
+def full(stream: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """The command where a stream, ``stdout`` or ``stderr``, goes to a full disk."""
+    streams: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with Path("/dev/full").open("w") as device:
+        return subprocess.run(
+            [sys.executable, "-m", "kamal_migrate", *arguments],
             env={**os.environ, "PYTHONPATH": str(ROOT)},
-            stdout=stream,
-            stderr=subprocess.PIPE,
+            text=True,
             check=False,
+            **streams | {stream: device},
         )
+
+
+@ON_LINUX
+@pytest.mark.parametrize(
+    "arguments",
+    [["--dry-run"], ["--help"], ["check", "--help"], ["batch", "plan", "--help"], ["--version"]],
+    ids=" ".join,
+)
+def test_output_that_takes_no_more(tmp_path: Path, arguments: list[str]) -> None:
+    if arguments == ["--dry-run"]:
+        arguments = ["-C", str(make_app(tmp_path)), *arguments]
+    run = full("stdout", *arguments)
     assert run.returncode == 2
-    assert run.stderr == b"standard output: cannot be written: No space left on device\n"
+    assert run.stderr == "standard output: cannot be written: No space left on device\n"
+
+
+@ON_LINUX
+def test_an_exit_code_that_tells_where_errors_cannot() -> None:
+    run = full("stderr", "--no-such-option")
+    assert (run.returncode, run.stdout) == (2, "")
+
+
+def test_an_error_is_no_output(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "stderr", None)
+    assert cli.run(["--no-such-option"]) == 2
+    assert capsys.readouterr().out == ""
+
+
+def test_the_help_names_no_types_of_python() -> None:
+    for words in ([], ["explain"], ["diagnose"], ["batch", "plan"]):
+        assert "<" not in process(*words, "--help").out
 
 
 def test_no_output_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,6 +25,8 @@ def _plain(params: list[Any]) -> list[Any]:
     for param in params:
         if getattr(param, "_runtime_param", param) is None:
             param._runtime_param = _AsTyped()
+        if param.param_type_name == "argument":
+            param.display_type_rich = lambda ctx: ""  # It would say <list[str]> behind the name.
     return params
 
 
