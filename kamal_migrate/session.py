@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from shlex import quote
 from typing import NamedTuple
 
 from kamal_migrate.api import Options, Safety
@@ -66,7 +67,15 @@ def run(request: Request, terminal: Terminal) -> int:
         terminal.verbatim(report + "\n")
     elif made.findings:
         asked = request.writes and not request.yes
-        show.lines(closing(outcome.plan, written=outcome.written, counted=not asked, dry_run=request.dry_run))
+        show.lines(
+            closing(
+                outcome.plan,
+                _explain(request),
+                written=outcome.written,
+                counted=not asked,
+                dry_run=request.dry_run,
+            )
+        )
         show.lines(_afterwards(outcome, request))
     return code
 
@@ -89,6 +98,12 @@ def _elsewhere(folder: Folder, made: Plan) -> Iterator[Line]:
         if name.startswith("../") and not path.startswith(("../", "/")):
             text = f"note: {path} is {name}, outside of this folder: that is what is written"
             yield from wrapped(text, 0, "assumed", hang=2)
+
+
+def _explain(request: Request) -> str:
+    """The command that explains a finding, with the folder that its codemod may come from."""
+    given = f" --codemods {quote(str(request.codemods))}" if request.codemods else ""
+    return f"kamal-migrate explain{given}"
 
 
 def _afterwards(outcome: _Outcome, request: Request) -> Iterator[Line]:

@@ -113,8 +113,26 @@ def test_the_preview(tmp_path: Path) -> None:
     assert "Kamal passes them empty:\n  KAMAL_REGISTRY_PASSWORD " in text
     assert "\n2 files, 3 changes (1 to review, 2 assumed), 2 left for you. Nothing written.\n" in text
     assert text.endswith(
-        "The whole story: kamal-migrate explain builder\nThen, for the servers: kamal-migrate steps\n"
+        "The whole story: kamal-migrate explain builder\n  (or proxy, secrets, obsolete-keys)\n"
+        "Then, for the servers: kamal-migrate steps\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        (FALSE + AUDIT, ["builder", "proxy", "secrets", "obsolete-keys"]),
+        (KAMAL_2 + AUDIT, ["obsolete-keys"]),
+        (KAMAL_2 + "proxy: {hosts: shop.example}\nvolumes: 3\n", ["strict-types"]),
+        (KAMAL_2.replace("registry", "x-registry"), ["kamal/refuses"]),
+    ],
+)
+def test_the_hint_names_a_page_for_each_finding(tmp_path: Path, text: str, named: list[str]) -> None:
+    said = " ".join(preview(make_app(tmp_path, text)).split())
+    found = re.search(r"The whole story: kamal-migrate explain (\S+)(?: \(or ([^)]*)\))?", said)
+    assert found
+    assert list(filter(None, [found[1], *(found[2] or "").split(", ")])) == named
+    assert all(command("explain", page).code == 0 for page in named)
 
 
 STEPS = "\n\nThen, for the servers (all of it: kamal-migrate steps)\n"

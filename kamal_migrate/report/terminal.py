@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from kamal_migrate.api import Finding, Safety
 from kamal_migrate.engine import Plan
+from kamal_migrate.engine.validating import REFUSED
 from kamal_migrate.kamal.app import apps
 from kamal_migrate.kamal.envfiles import EnvFiles
 from kamal_migrate.kamal.secrets import secret_names
@@ -165,8 +166,11 @@ def summary(plan: Plan) -> str:
     )
 
 
-def closing(plan: Plan, *, written: bool, counted: bool, dry_run: bool) -> Iterator[Line]:
-    """What was done, and what can be done next; ``counted`` repeats the numbers, for no question did."""
+def closing(plan: Plan, explain: str, *, written: bool, counted: bool, dry_run: bool) -> Iterator[Line]:
+    """What was done, and what can be done next; ``counted`` repeats the numbers, for no question did.
+
+    ``explain`` is the command that explains a finding.
+    """
     done = f"Written: {_count(len(plan.changed), 'file')}." if written else "Nothing written."
     if counted or not plan.changed:
         yield Line()
@@ -174,9 +178,17 @@ def closing(plan: Plan, *, written: bool, counted: bool, dry_run: bool) -> Itera
         yield from wrapped(f"{summary(plan)}. {ended}".rstrip(), 0, "head")
     else:
         yield Line(done, "head")
-    if dry_run and plan.changed:
-        why = next(item.finding.id for item in plan.findings if item.applied).split("/")[0]
-        yield Line(f"To write it, leave out --dry-run. The whole story: kamal-migrate explain {why}")
+    if dry_run:
+        how = ["To write it, leave out --dry-run."] if plan.changed else []
+        first, *others = _pages(plan)
+        more = f" (or {', '.join(others)})" if others else ""
+        yield from wrapped(" ".join([*how, f"The whole story: {explain} {first}{more}"]), 0, hang=2)
+
+
+def _pages(plan: Plan) -> list[str]:
+    """What tells the story of each finding; of those that change something first."""
+    ids = [item.finding.id for item in sorted(plan.findings, key=lambda item: not item.applied)]
+    return list(dict.fromkeys(id if id == REFUSED else id.split("/")[0] for id in ids))
 
 
 def _count(number: int, noun: str) -> str:
