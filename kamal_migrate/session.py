@@ -115,10 +115,13 @@ def _afterwards(outcome: _Outcome, request: Request) -> Iterator[Line]:
         yield Line("Then, for the servers: kamal-migrate steps")
         return
     from kamal_migrate.kamal.steps import runbooks
-    from kamal_migrate.report.steps import short
+    from kamal_migrate.report.steps import short, tasks
 
+    found = runbooks(
+        made.after, made.options.to, request.source, made.project, written=True, tasks=tasks(made)
+    )
     yield Line()
-    yield from short(runbooks(made.after, made.options.to, request.source, made.project, written=True))
+    yield from short(found)
 
 
 def _leaves_kamal_1(made: Plan, request: Request) -> bool:

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from kamal_migrate.cli import app as command
 from kamal_migrate.kamal.evidence import Pin
-from kamal_migrate.kamal.steps import Runbook, Step, runbooks
+from kamal_migrate.kamal.steps import Runbook, Step, Task, runbooks
 from kamal_migrate.kamal.versions import NEWEST, Version
 from kamal_migrate.project import Project
 from kamal_migrate.report.steps import as_json, markdown, short, text
@@ -246,6 +246,31 @@ def test_a_migration_to_come_is_a_step_and_one_that_was_is_a_warning() -> None:
     assert any("before the migration" in one for one in step(done, "deploy-1.9").warnings)
 
 
+def test_what_is_left_comes_before_kamal_moves() -> None:
+    project = Project("shop", {"config/deploy.yml": CONFIG})
+    tasks = [Task("bin/deploy", 3, "no `envify`"), Task(".ci", 9, "no `envify`"), Task("x", 1, "TCP")]
+    (found,) = runbooks(project, V2, V1, tasks=tasks)
+    assert ids(found)[:3] == ["deploy-1.9", "by-hand", "version"]
+    left = step(found, "by-hand")
+    assert left.notes == ("bin/deploy:3, .ci:9: no `envify`", "x:1: TCP")
+    assert left.commands == ("kamal-migrate --to 2.4 --dry-run",)
+    (newer,) = runbooks(project, NEWEST, V2, tasks=tasks)
+    assert ids(newer)[0] == "by-hand"
+    assert "2. do what is left for you" in "\n".join(line.text for line in short([found]))
+
+
+def test_what_is_left_belongs_to_its_own_config() -> None:
+    one, two, other = "one/config/deploy.yml", "two/config/deploy.yml", "two/config/other.yml"
+    project = Project("shop", dict.fromkeys((one, two, other), CONFIG))
+    tasks = [Task(path, 1, path) for path in (one, two, other, "two/.kamal/hooks/pre-deploy", ".github/ci")]
+    found = runbooks(project, NEWEST, V1, tasks=tasks)
+    assert {book.config: [note.split(": ")[1] for note in step(book, "by-hand").notes] for book in found} == {
+        one: [one, ".github/ci"],
+        two: [two, "two/.kamal/hooks/pre-deploy", ".github/ci"],
+        other: [other, "two/.kamal/hooks/pre-deploy", ".github/ci"],
+    }
+
+
 @pytest.mark.parametrize(
     ("builder", "removed"),
     [
@@ -381,6 +406,15 @@ def test_the_command_takes_versions(tmp_path: Path) -> None:
     assert done.exit_code == 0
     assert "Traefik" not in done.stdout
     assert "Kamal 2.11 (--from)" in done.stdout
+
+
+def test_what_a_plan_leaves_is_in_the_steps(tmp_path: Path) -> None:
+    app = folder(tmp_path, OLD + "audit_broadcast_cmd: bin/notify\n")
+    done = CliRunner().invoke(command, ["steps", "-C", str(app)])
+    assert " 3. Do what is left for you\n" in done.stdout
+    assert "    config/deploy.yml:5: hooks took the place of" in done.stdout
+    (app / "config" / "deploy.yml").write_text(OLD, encoding="utf-8")
+    assert "left for you" not in CliRunner().invoke(command, ["steps", "-C", str(app)]).stdout
 
 
 def test_unknown_versions_are_said_to_be(tmp_path: Path) -> None:

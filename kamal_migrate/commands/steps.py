@@ -75,12 +75,13 @@ def runbooks_of(request: Request) -> list[Runbook]:
     from kamal_migrate.engine.proofs import ProofError
     from kamal_migrate.kamal.evidence import pinned
     from kamal_migrate.kamal.steps import runbooks
+    from kamal_migrate.report.steps import tasks
     from kamal_migrate.settings import find_settings
 
     project = read(request.folder, request.configs).project
     options = options_of(request, find_settings(request.folder), pinned(project))
     try:
-        after = plan(project, catalog(), options).after
+        made = plan(project, catalog(), options)
     except ProofError:
-        after = project
-    return runbooks(after, options.to, request.source, project)
+        return runbooks(project, options.to, request.source)
+    return runbooks(made.after, options.to, request.source, project, tasks=tasks(made))

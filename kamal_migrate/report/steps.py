@@ -5,14 +5,26 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 
+from kamal_migrate.api import Safety
+from kamal_migrate.engine import Plan
 from kamal_migrate.kamal.evidence import Pin
-from kamal_migrate.kamal.steps import Runbook, Step
+from kamal_migrate.kamal.steps import Runbook, Step, Task
 from kamal_migrate.kamal.versions import Version
 from kamal_migrate.masking import mask
 from kamal_migrate.report.terminal import WIDTH, Line, printable, wrapped
 
 SCHEMA_VERSION = 1
 SHORT = 8
+
+
+def tasks(plan: Plan) -> list[Task]:
+    """What a plan leaves for hands, and what it does not do because the user did not want it."""
+    return [
+        Task(place.path, place.line, item.finding.message)
+        for item in plan.findings
+        if item.finding.safety is Safety.MANUAL or item.held
+        for place in item.locations
+    ]
 
 
 def text(runbooks: Sequence[Runbook]) -> Iterator[Line]:

@@ -34,6 +34,14 @@ class Step(NamedTuple):
     brief: str = ""
 
 
+class Task(NamedTuple):
+    """Something at a line of a file that no migration rewrites, and that someone has to."""
+
+    path: str
+    line: int
+    message: str
+
+
 class Runbook(NamedTuple):
     """The steps for one config: its path and service, the Kamal that deploys it now, the one to come."""
 
@@ -48,7 +56,7 @@ class Case(NamedTuple):
     """What the steps of one config are made from.
 
     ``original`` is the app as its files are, ``pending`` whether a migration is to come that makes ``app`` of
-    it; ``others`` is all that the project deploys, by config.
+    it; ``others`` is all that the project deploys, by config; ``tasks`` is what is left for hands.
     """
 
     app: App
@@ -60,6 +68,7 @@ class Case(NamedTuple):
     program: Program
     destinations: list[Destination]
     others: list[tuple[str, Destination]]
+    tasks: tuple[Task, ...] = ()
 
     @property
     def run(self) -> str:

@@ -65,8 +65,23 @@ def _switched(paths: list[str], verb: str) -> tuple[str, ...]:
 def migrate(case: Case) -> Iterator[Step]:
     if case.pending:
         why = "The files change first; everything below is done with the files that it writes."
-        target = f"--to {case.target.major}.{case.target.minor}"
-        yield Step("migrate", "Migrate the files", why, (f"kamal-migrate {target}",), brief="kamal-migrate")
+        yield Step("migrate", "Migrate the files", why, (_migration(case),), brief="kamal-migrate")
+
+
+def by_hand(case: Case) -> Iterator[Step]:
+    """What the migration leaves, each message once with all its places."""
+    if case.tasks:
+        places: dict[str, list[str]] = {}
+        for task in case.tasks:
+            places.setdefault(task.message, []).append(f"{task.path}:{task.line}")
+        notes = tuple(f"{', '.join(found)}: {message}" for message, found in places.items())
+        why = "It stays as it is until someone changes it; a preview says what to do about each."
+        preview, brief = f"{_migration(case)} --dry-run", "do what is left for you"
+        yield Step("by-hand", "Do what is left for you", why, (preview,), None, notes, brief=brief)
+
+
+def _migration(case: Case) -> str:
+    return f"kamal-migrate --to {case.target.major}.{case.target.minor}"
 
 
 def _notes(app: App, target: Version, behind: list[VersionPin], commands: Sequence[str]) -> list[str]:
