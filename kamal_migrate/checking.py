@@ -50,8 +50,8 @@ def title_of(id: str) -> str:
 class Problem(NamedTuple):
     """One thing that is wrong: where it is stated, the rule that says so, and in which views.
 
-    ``key`` and ``value`` are empty for what is about a file. ``ways`` are the ways out, ``fixed_by`` the
-    codemod that takes one.
+    ``looked_at`` are all the views that were asked about it. ``key`` and ``value`` are empty for what is
+    about a file. ``ways`` are the ways out, ``fixed_by`` the codemod that takes one.
     """
 
     location: Location
@@ -60,6 +60,7 @@ class Problem(NamedTuple):
     key: Path
     message: str
     views: tuple[str, ...] = ()
+    looked_at: tuple[str, ...] = ()
     ways: tuple[str, ...] = ()
     fixed_by: str = ""
     value: str = ""
@@ -108,15 +109,17 @@ def _problems(app: App, wanted: Wanted) -> Iterator[Problem]:
         seen = [view for view in app.views if view.config == config]
         alone = {id(view) for view in never_alone(seen, wanted.version)}
         loaded = tuple(view for view in seen if id(view) not in alone)
+        titles = tuple(view.title for view in loaded)
         for view in loaded:
-            yield from _refused(view, wanted)
+            yield from (one._replace(looked_at=titles) for one in _refused(view, wanted))
         known = pinned(app.project, config.base)
         subject = Subject(
             app, loaded, wanted.version, known.version if known else None, wanted.inventory, wanted.machine
         )
         for rule in RULES:
             if wanted.takes(rule.id, off=rule.off):
-                yield from (_said(subject, rule, remark) for remark in rule.look(subject))
+                said = (_said(subject, rule, remark) for remark in rule.look(subject))
+                yield from (one._replace(looked_at=titles) for one in said)
 
 
 def _refused(view: View, wanted: Wanted) -> Iterator[Problem]:
@@ -126,7 +129,8 @@ def _refused(view: View, wanted: Wanted) -> Iterator[Problem]:
         (UNKNOWN, Severity.NOTE, unknown_keys),
     ):
         for fault in look(view, wanted.version) if wanted.takes(rule) else ():
-            yield _of_view(view, Problem(_nowhere, severity, rule, fault.path, fault.message))
+            found = _of_view(view, Problem(_nowhere, severity, rule, fault.path, fault.message))
+            yield found._replace(location=Location(fault.file, 1, 1)) if fault.file else found
 
 
 _nowhere = Location("", 1, 1)
@@ -159,8 +163,10 @@ def _of_view(view: View, problem: Problem) -> Problem:
 
 def _together(problems: Iterable[Problem]) -> Iterator[Problem]:
     """The same thing at the same place is one problem, whatever views see it."""
-    titles: dict[Problem, list[str]] = {}
+    same: dict[Problem, list[Problem]] = {}
     for problem in problems:
-        titles.setdefault(problem._replace(views=()), []).extend(problem.views)
-    for problem, names in sorted(titles.items(), key=lambda item: item[0].location):
-        yield problem._replace(views=tuple(dict.fromkeys(names)))
+        same.setdefault(problem._replace(views=(), looked_at=()), []).append(problem)
+    for problem, found in sorted(same.items(), key=lambda item: item[0].location):
+        views = dict.fromkeys(name for one in found for name in one.views)
+        looked_at = dict.fromkeys(name for one in found for name in one.looked_at)
+        yield problem._replace(views=tuple(views), looked_at=tuple(looked_at))

@@ -23,12 +23,37 @@ def test_every_problem_has_its_place_and_they_are_counted(tmp_path: Path) -> Non
     assert done.out.splitlines() == [
         "config/deploy.staging.yml:2:3  error[refused] proxy/app_port: should be an",
         "  integer (staging)",
-        "config/deploy.yml:9:1  error[refused] builder: Builder arch not set (staging)",
-        "config/deploy.yml:10:3  error[refused] builder: unknown key: multiarch (staging)",
-        "config/deploy.yml:11:1  error[refused] unknown key: traefik (staging)",
+        "config/deploy.yml:9:1  error[refused] builder: Builder arch not set",
+        "config/deploy.yml:10:3  error[refused] builder: unknown key: multiarch",
+        "config/deploy.yml:11:1  error[refused] unknown key: traefik",
         "4 errors for Kamal 2.12 in config/deploy.yml with staging; kamal-migrate",
         "  --dry-run shows what it would rewrite",
     ]
+
+
+def test_views_are_named_where_others_are_right(tmp_path: Path) -> None:
+    label = "{traefik.http.routers.shop.rule: Host(`a.example`)}"
+    host = f"\nservers:\n  web:\n    hosts: [192.0.2.1]\n    labels: {label}\n"
+    text = KAMAL_2.replace("\nservers:\n  - 192.0.2.1\n", host)
+    assert host in text
+    over = {"config/deploy.eu.yml": "servers: [192.0.2.7]\n", "config/deploy.us.yml": "env: {A: b}\n"}
+    said = command("check", "--select", "dead-traefik-label", "-C", make_app(tmp_path, text, over)).out
+    assert "labels for it do nothing (without a destination, us)\n" in said
+    over["config/deploy.eu.yml"] = "env: {A: b}\n"
+    said = command("check", "--select", "dead-traefik-label", "-C", make_app(tmp_path, text, over)).out
+    assert "labels for it do nothing\n" in said
+
+
+def test_a_hook_is_the_place_of_what_is_wrong_with_it(tmp_path: Path) -> None:
+    hook = {".kamal/hooks/pre-traefik-reboot": "#!/bin/sh\n"}
+    app = make_app(tmp_path, KAMAL_2, hook)
+    said = command("check", "--select", "refused", "-C", app).out
+    assert said.startswith(".kamal/hooks/pre-traefik-reboot:1:1  error[refused] Found pre-traefik-reboot")
+    held = command("-C", app, "--dry-run", "--safe-only").out
+    assert "held back by --safe-only" in held
+    assert "Kamal 2.12 refuses it" not in held
+    ignored = command("-C", app, "--dry-run", "--ignore", "hooks").out
+    assert ".kamal/hooks/pre-traefik-reboot:1\n      Kamal 2.12 refuses it" in ignored
 
 
 def test_nothing_to_say_is_one_calm_line(tmp_path: Path) -> None:

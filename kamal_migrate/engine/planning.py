@@ -100,8 +100,9 @@ def _judged(made: Plan, states: list[State], suppressions: Suppressions) -> Plan
         pairs = [pair for pair in _pairs(state, made.after) if pair[1].is_loadable or not pair[0].is_loadable]
         pairs = loaded(pairs, options)
         own = [item for item in findings if _is_of(item, state)]
-        said, refused = validated(pairs, own, options, suppressions)
-        findings = tuple(item for item in findings if item not in own) + tuple(said)
+        others = tuple(item for item in findings if item not in own)
+        said, refused = validated(pairs, own, options, suppressions, others)
+        findings = (*others, *said)
         if made.changed:
             from kamal_migrate.engine.announcing import compared
 

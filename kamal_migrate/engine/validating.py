@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from kamal_migrate.api import Finding, Options, Path, Safety, View
 from kamal_migrate.engine.groups import wanted
-from kamal_migrate.engine.planned import Planned, locations
+from kamal_migrate.engine.planned import Location, Planned, locations
 from kamal_migrate.engine.proofs import ProofError
 from kamal_migrate.engine.suppressions import Suppressions
 from kamal_migrate.kamal.dating import read_by
@@ -37,10 +37,12 @@ def validated(
     findings: Sequence[Planned],
     options: Options,
     suppressions: Suppressions,
+    others: Sequence[Planned] = (),
 ) -> tuple[list[Planned], list[View]]:
     """The findings with what the target still refuses, and the views that it refuses. Raises `ProofError`.
 
-    A fault that the target would not have found before is a proof that failed.
+    A fault that the target would not have found before is a proof that failed. ``others`` are findings about
+    files beside the configs, of which a fault may be.
     """
     left: dict[Fault, Pairs] = {}
     new: list[str] = []
@@ -54,7 +56,7 @@ def validated(
             left.setdefault(fault, []).append((before, after))
     if new:
         raise ProofError([f"Kamal {options.to.short} would refuse {row}" for row in new])
-    said = [*_said(findings, left, options), *_unsaid(findings, left, options)]
+    said = [*_said(findings, left, options), *_unsaid(findings, others, left, options)]
     return [item for item in said if not _unwanted(item, options, suppressions)], refused
 
 
@@ -76,9 +78,14 @@ def _said(findings: Sequence[Planned], left: Mapping[Fault, Pairs], options: Opt
         yield replace(item, finding=replace(item.finding, notes=notes)) if id(item) in words else item
 
 
-def _unsaid(findings: Sequence[Planned], left: Mapping[Fault, Pairs], options: Options) -> Iterator[Planned]:
+def _unsaid(
+    findings: Sequence[Planned], others: Sequence[Planned], left: Mapping[Fault, Pairs], options: Options
+) -> Iterator[Planned]:
     """A finding for each fault that none is about."""
-    return (_fault(fault, where, options) for fault, where in left.items() if not _about(findings, fault))
+    files = {place.path for item in others if not item.applied for place in item.locations}
+    for fault, where in left.items():
+        if fault.file not in files and not _about(findings, fault):
+            yield _fault(fault, where, options)
 
 
 def _about(findings: Sequence[Planned], fault: Fault) -> list[Planned]:
@@ -104,4 +111,5 @@ def _fault(fault: Fault, where: Pairs, options: Options) -> Planned:
         todo="change it by hand; see: kamal-migrate check",
     )
     titles = tuple(dict.fromkeys(before.title for before, _ in where))
-    return Planned(finding, locations([(before, finding) for before, _ in where]), titles)
+    places = (Location(fault.file, 1, 1),) if fault.file else None
+    return Planned(finding, places or locations([(before, finding) for before, _ in where]), titles)

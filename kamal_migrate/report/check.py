@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from kamal_migrate.checking import Checked, Problem
 from kamal_migrate.masking import mask
@@ -22,18 +22,25 @@ def lines(checked: Checked, rewriting: str = "") -> Iterator[Line]:
     """
     for problem in checked.problems:
         style = _STYLES[problem.severity]
-        yield from wrapped(_problem(problem), 0, style, hang=2)
+        yield from wrapped(_problem(problem, checked.configs), 0, style, hang=2)
         for way in problem.ways:
             yield from wrapped(f"- {mask(way)}", 4, style, hang=2)
     yield from wrapped(_closing(checked, rewriting), 0, "head", hang=2)
 
 
-def _problem(problem: Problem) -> str:
+def _problem(problem: Problem, configs: Sequence[Config]) -> str:
     place = problem.location
-    names = [name for name in problem.views if name != place.path]
-    seen = f" ({', '.join(names)})" if names else ""
-    said = f"{problem.severity.value}[{problem.rule}]"
-    return f"{place.path}:{place.line}:{place.column}  {said} {mask(problem.message)}{seen}"
+    said, where = f"{problem.severity.value}[{problem.rule}]", _where(problem, configs)
+    return f"{place.path}:{place.line}:{place.column}  {said} {mask(problem.message)}{where}"
+
+
+def _where(problem: Problem, configs: Sequence[Config]) -> str:
+    """The views that a problem is in, where it is not in all of them."""
+    if set(problem.views) == set(problem.looked_at):
+        return ""
+    bases = {config.base for config in configs}
+    names = ["without a destination" if name in bases else name for name in problem.views]
+    return f" ({', '.join(names)})" if names else ""
 
 
 def _closing(checked: Checked, rewriting: str) -> str:

@@ -12,12 +12,14 @@ class Fault:
     """One thing that Kamal refuses: the key path, and what Kamal prints if nothing else is wrong.
 
     ``section`` is set for an unknown key only: what Kamal calls the mapping around it, empty for the root.
-    Faults are listed in the order in which Kamal would meet them.
+    ``file`` is the path in the project where another file than a config is at fault. Faults are listed in
+    the order in which Kamal would meet them.
     """
 
     path: Path
     message: str
     section: str | None = None
+    file: str = ""
 
     @property
     def is_unknown_key(self) -> bool:

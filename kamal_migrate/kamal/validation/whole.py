@@ -119,10 +119,11 @@ def traefik_hooks(root: Node) -> Iterator[Fault]:
         return
     folder = posixpath.join(root_of(root.view.config.base), chosen.text if chosen.is_set else ".kamal/hooks")
     files = root.view.project.files
-    found = [hook for hook in _OLD_HOOKS if posixpath.normpath(f"{folder}/{hook}") in files]
+    paths = {hook: posixpath.normpath(f"{folder}/{hook}") for hook in _OLD_HOOKS}
+    found = [hook for hook in _OLD_HOOKS if paths[hook] in files]
     if found:
         renamed = "these should be renamed to (pre|post)-proxy-reboot"
-        yield Fault(("hooks_path",), f"Found {', '.join(found)}, {renamed}")
+        yield Fault(("hooks_path",), f"Found {', '.join(found)}, {renamed}", file=paths[found[0]])
 
 
 def one_host_for_ssl(root: Node) -> Iterator[Fault]:
