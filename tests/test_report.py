@@ -237,6 +237,12 @@ def test_comments_that_go_are_shown(tmp_path: Path) -> None:
     assert gone in shown
 
 
+def test_a_cache_that_is_left_out_is_said_where_it_would_come(tmp_path: Path) -> None:
+    shown = preview(make_app(tmp_path, FALSE + "volumes: [a:/a]\nvolumes: [b:/b]\n"), "--arch", "amd64")
+    above, _, _ = shown.partition("+  arch: amd64")
+    assert "    no cache is added: `volumes` stands twice in this mapping\n" in above
+
+
 def test_the_question_comes_after_its_reason_and_before_the_preview(tmp_path: Path) -> None:
     app = make_app(tmp_path)
     text = on_terminal("x86\naarch64\ny\n", "-C", app, "--color", "never", *ONLY).out

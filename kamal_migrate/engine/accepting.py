@@ -175,10 +175,11 @@ def _planned(group: Group, groups: list[Group], settled: Settled, state: State) 
                 edits.setdefault(key.path, {}).update(dict.fromkeys(change.edits))
                 lost |= dict.fromkeys((key.path, comment.text) for comment in change.lost)
     out = [_left_out(v, come, settled.reason) for v, come in settled.left_out if come.path in group.keys]
-    finding = replace(group.finding, notes=tuple(dict.fromkeys([*group.finding.notes, *out])))
+    finding = _noted(group.finding, out)
     by_file = {path: tuple(state.origins(path, found)) for path, found in edits.items()}
     said = {view.layers[-1].document.path: found for view, found in reversed(group.said)}
     said |= settled.alone | _said(group)
+    said = {path: _noted(found, out) for path, found in said.items()}
     announced = tuple((view, part) for view, found in group.said for part in found.becomes)
     return Planned(
         finding,
@@ -189,6 +190,10 @@ def _planned(group: Group, groups: list[Group], settled: Settled, state: State) 
         said=said,
         announced=announced,
     )
+
+
+def _noted(finding: Finding, notes: list[str]) -> Finding:
+    return replace(finding, notes=tuple(dict.fromkeys([*finding.notes, *notes])))
 
 
 def _left_out(view: View, come: Come, reason: str) -> str:
