@@ -118,7 +118,7 @@ def decide(view: View, options: Options) -> Iterator[Finding]:
     yield from _service(view)
     for path in dict.fromkeys(doubled(view)):
         message = f"`{path[-1]}` stands twice here; Kamal obeys the last one, in silence"
-        yield _hands("twice", path, message, "keep one of the two")
+        yield replace(_hands("twice", path, message, "keep one of the two"), lasts=True)
 
 
 def _name(path: Path) -> str:

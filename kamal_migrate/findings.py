@@ -121,7 +121,8 @@ class Finding:
     its fix may change, as patterns over the paths of `kamal.deployment` such as ``roles.*.proxy.port``;
     without them those of its codemod. Those among them that ``stays`` names do not change where the fix is
     done, but for what ``becomes`` announces by value: a plan in which such a part has another is refused.
-    ``went`` says that what it is about goes with another finding, so that nothing shows it afterwards.
+    ``went`` says that what it is about goes with another finding, so that nothing shows it afterwards;
+    ``lasts`` that it holds whatever becomes of the value there, as of a key that stands twice.
     ``environment`` are the names that must be in the environment of whoever runs Kamal from now on.
     """
 
@@ -141,6 +142,7 @@ class Finding:
     becomes: tuple[Becomes, ...] = ()
     environment: tuple[str, ...] = ()
     went: bool = False
+    lasts: bool = False
 
 
 @dataclass(frozen=True)

@@ -225,7 +225,7 @@ def _staying(group: Group) -> Group:
 
 def _gone(group: Group, state: State) -> bool:
     """Whether what a finding without any fix is about has changed meanwhile, in every view."""
-    if any(finding.fix or finding.went for _, finding in group.said):
+    if any(finding.fix or finding.went or finding.lasts for _, finding in group.said):
         return False
     pairs = zip(group.wants, state.expected, strict=True)
     key = group.finding.key
@@ -268,7 +268,7 @@ def _said_by_another(group: Group, groups: dict[str, list[Group]]) -> bool:
     """Whether a finding without a fix is about a key that another codemod speaks of already, or takes away in
     every view.
     """
-    if any(finding.fix or finding.went for _, finding in group.said):
+    if any(finding.fix or finding.went or finding.lasts for _, finding in group.said):
         return False
     key, own = group.finding.key, _standing(group.codemod)
     rivals = [rival for rivals in groups.values() for rival in rivals if rival.codemod is not group.codemod]

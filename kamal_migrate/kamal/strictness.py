@@ -16,7 +16,7 @@ from typing import NamedTuple
 from kamal_migrate.kamal.keys import table
 from kamal_migrate.kamal.loading import View
 from kamal_migrate.kamal.versions import Version
-from kamal_migrate.yamldoc import Data, Path
+from kamal_migrate.yamldoc import Data, Path, YamlDoc
 from kamal_migrate.yamldoc import data as typed
 
 TEXT, INTEGER, BOOLEAN, MAP, LIST, LOGIN = "text", "integer", "boolean", "map", "list", "login"
@@ -197,11 +197,24 @@ def _stray(path: Path, node: _Node, version: Version) -> Stray:
 def doubled(view: View) -> Iterator[Path]:
     """The keys that one mapping of a file states twice: the last one wins, in silence, in every version."""
     for layer in view.layers:
-        for path, value in typed.walk(layer.doc.data):
-            if value.kind != "map":
-                continue
-            counts = Counter(typed.name(key) for key, _ in value.value if key.kind != "merge")
-            yield from ((*path, name) for name, count in counts.items() if count > 1)
+        yield from doubled_in(layer.doc)
+
+
+def doubled_in(doc: YamlDoc) -> Iterator[Path]:
+    """The same for one file; what a key says that does not win is not looked at."""
+    yield from _doubled(doc.data, ())
+
+
+def _doubled(data: Data, path: Path) -> Iterator[Path]:
+    if data.kind == "list":
+        for index, item in enumerate(data.value):
+            yield from _doubled(item, (*path, index))
+    elif data.kind == "map":
+        pairs = [(typed.name(key), value) for key, value in data.value if key.kind != "merge"]
+        counts = Counter(name for name, _ in pairs)
+        yield from ((*path, name) for name, count in counts.items() if count > 1)
+        for name, value in dict(pairs).items():
+            yield from _doubled(value, (*path, name))
 
 
 def false_is_passed(version: Version, path: Path) -> bool:
