@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from kamal_migrate.rules import builder, hosts, literals, roles, secrets, versions
+from kamal_migrate.rules import builder, doubled, hosts, literals, roles, secrets, versions
 from kamal_migrate.rules.rule import Remark, Rule, Severity, Subject
 
 __all__ = ["RULES", "Remark", "Rule", "Severity", "Subject"]
 
-_MODULES = (builder, hosts, roles, versions, secrets, literals)
+_MODULES = (builder, hosts, roles, versions, secrets, literals, doubled)
 RULES: tuple[Rule, ...] = tuple(
     value for module in _MODULES for value in vars(module).values() if isinstance(value, Rule)
 )
