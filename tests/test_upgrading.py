@@ -37,6 +37,35 @@ def test_keys_that_were_ignored(text: str, source: str | None, target: str, expe
     assert [note for note in made.notes if "ignores" in note] == expected
 
 
+PUSH = "# Run `kamal env push -d eu` after changes!\n"
+TOLD = (
+    "config/deploy.yml:{}: this comment tells of `kamal {}`, which Kamal 2.12 does not have ({})".format,
+    "Kamal 2 writes the env files at every boot",
+)
+
+
+@pytest.mark.parametrize(
+    ("more", "target", "expected"),
+    [
+        (PUSH + "env: {clear: {A: b}}\n", "2.12.0", [TOLD[0](6, "env push", TOLD[1])]),
+        (PUSH + "env: {clear: {A: b}}\n", "1.9.3", []),
+        (
+            "labels: {a: b} # kamal traefik reboot, at night\n",
+            "2.12.0",
+            [TOLD[0](6, "traefik reboot", "instead: `kamal proxy reboot`")],
+        ),
+        ("traefik:\n  # kamal traefik reboot after changes\n  args: {accesslog: true}\n", "2.12.0", []),
+        ("# kamal deploy, kamal app logs -f, or ask kamal itself\nlabels: {a: b}\n", "2.12.0", []),
+    ],
+)
+def test_comments_that_tell_of_commands_that_are_gone(more: str, target: str, expected: list[str]) -> None:
+    to = parse(target)
+    assert to is not None
+    files = {"config/deploy.yml": OF_KAMAL_1 + more, "config/deploy.eu.yml": "servers: [192.0.2.2]\n"}
+    made = plan(Project("shop", files), builtin(), Options(to=to))
+    assert [note for note in made.notes if "comment" in note] == expected
+
+
 # What the preview says of the deployment.
 
 WEB = "servers: {web: {hosts: [192.0.2.1]%s}}\nbuilder: {multiarch: false}\n"

@@ -19,7 +19,7 @@ from kamal_migrate.engine.validating import loaded, validated
 from kamal_migrate.kamal.app import apps
 from kamal_migrate.kamal.dating import dated
 from kamal_migrate.kamal.loading import reread, views
-from kamal_migrate.kamal.upgrading import ignored, unsaid
+from kamal_migrate.kamal.upgrading import ignored, told_in_vain, unsaid
 from kamal_migrate.project import Config, Project
 from kamal_migrate.yamldoc import data as typed
 
@@ -89,6 +89,8 @@ def _unsaid(state: State, project: Project, options: Options) -> Iterator[str]:
     own = options_for(state.config, project, options)
     yield from (note for view in state.original for note in ignored(view, own.source, own.to))
     yield from (note for view in state.views for note in unsaid(view, own.source, own.to))
+    for before, after in zip(state.original, state.views, strict=True):
+        yield from told_in_vain(before, after, own.to)
 
 
 def _judged(made: Plan, states: list[State], suppressions: Suppressions) -> Plan:

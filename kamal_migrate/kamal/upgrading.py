@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kamal_migrate.kamal.builds import ARCHIVE, CLONE, WORKING_TREE
+from kamal_migrate.kamal.commands import command_fate
 from kamal_migrate.kamal.dating import KAMAL_2, keys_of_2
 from kamal_migrate.kamal.loading import View
+from kamal_migrate.kamal.scripts import ScriptLine, kamal_calls
 from kamal_migrate.kamal.validation import STRICT_SINCE
 from kamal_migrate.kamal.versions import Version
+from kamal_migrate.text import position
 
 # Part of the deployment, what it was under Kamal 1, what it is under Kamal 2 whatever a config says.
 BY_ITSELF: tuple[tuple[str, object, object], ...] = (
@@ -40,3 +43,22 @@ def unsaid(view: View, source: Version | None, target: Version) -> Iterator[str]
             f"Kamal {source.short} built the working tree; from 1.5 on a copy of the last commit is built: "
             "commit what the image needs, or write `builder: {context: .}` to keep the working tree"
         )
+
+
+def told_in_vain(before: View, after: View, target: Version) -> Iterator[str]:
+    """A sentence for each comment that stays and names a command that the target does not have."""
+    kept = {comment.text for layer in after.layers for comment in layer.doc.comments()}
+    for layer in before.layers:
+        for comment in layer.doc.comments():
+            if comment.text in kept:
+                place = f"{layer.document.path}:{position(layer.document.text, comment.span.start).line}"
+                yield from (f"{place}: {said}" for said in _in_vain(comment.text, target))
+
+
+def _in_vain(comment: str, target: Version) -> Iterator[str]:
+    for call in kamal_calls(ScriptLine(1, comment)):
+        gone = command_fate(call.words, call.flags, target)
+        if gone and not gone.deprecated:
+            why = gone.instead.removeprefix("delete the call: ")
+            why = f"instead: {why}" if why.startswith("`") else why
+            yield f"this comment tells of `{gone.name}`, which Kamal {target.short} does not have ({why})"
