@@ -73,6 +73,11 @@ def prefix(folder: Path) -> str:
     return os.fsdecode(answer.removesuffix(b"\n"))
 
 
+def is_missed(folder: Path) -> bool:
+    """Whether a folder may be in a repository, and there is no git to ask."""
+    return _in_repository(folder) and not program()
+
+
 def _in_repository(folder: Path) -> bool:
     """Whether there may be a repository, for starting git costs more than looking."""
     inside = folder.resolve()

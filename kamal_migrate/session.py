@@ -20,6 +20,7 @@ from kamal_migrate.settings import find_settings
 from kamal_migrate.verifying import Verifier, verifier
 
 DONE, WOULD_CHANGE, UNUSABLE, NEEDS_HANDS, REFUSED = 0, 1, 2, 3, 4
+NO_GIT = "there is no git to tell what is committed"
 NO_TERMINAL = "nothing written; add --yes or --dry-run"
 
 
@@ -165,6 +166,27 @@ def _needs_hands(item: Planned, options: Options) -> bool:
     return item.finding.safety is Safety.MANUAL or (item.finding.safety is Safety.ASSUMED and not declined)
 
 
+def _uncommitted(folder: Folder, made: Plan, request: Request) -> str:
+    """What to say before the question of files that git could not bring back; nothing where it could.
+
+    Raises `UsageError` where nothing is asked.
+    """
+    from kamal_migrate.git import is_missed
+
+    if request.allow_dirty or not (request.writes or request.yes):
+        return ""
+    if is_missed(folder.root):
+        if request.yes:
+            raise UsageError(f"{NO_GIT}; nothing written. Install it, or add --allow-dirty")
+        return NO_GIT.capitalize()
+    dirty = folder.uncommitted([*made.changed, *made.renamed.values()])
+    if request.yes and dirty:
+        raise UsageError(
+            f"{dirty[0]}: not all of it is committed; nothing written. Commit it, or add --allow-dirty"
+        )
+    return f"Uncommitted changes in {', '.join(dirty)}" if dirty else ""
+
+
 def _carry_out(
     folder: Folder,
     made: Plan,
@@ -176,22 +198,14 @@ def _carry_out(
     """Ask where asking is due, and write."""
     if not made.changed:
         return _Outcome(made)
-    dirty = (
-        []
-        if request.allow_dirty or not (request.writes or request.yes)
-        else folder.uncommitted([*made.changed, *made.renamed.values()])
-    )
-    if request.yes and dirty:
-        raise UsageError(
-            f"{dirty[0]}: not all of it is committed; nothing written. Commit it, or add --allow-dirty"
-        )
+    uncommitted = _uncommitted(folder, made, request)
     if not request.writes:
         return _Outcome(made)
     if not request.yes:
         if terminal.ask is None:
             raise UsageError(NO_TERMINAL)
-        if dirty:
-            terminal.lines([Line(), *wrapped(f"Uncommitted changes in {', '.join(dirty)}", 0, "assumed")])
+        if uncommitted:
+            terminal.lines([Line(), *wrapped(uncommitted, 0, "assumed")])
         agreed = accepted(made, terminal, codemods, verify, each=request.interactive)
         if agreed is None:
             return _Outcome(made, declined=True)

@@ -56,6 +56,22 @@ def test_no_git_at_all(app: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not dirty(app)
 
 
+def test_what_no_git_can_tell_is_said(app: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    refused = command("-C", app, "--yes", *ONLY)
+    assert refused.code == 2
+    assert "there is no git to tell what is committed; nothing written. Install it, or" in refused.err
+    asked = on_terminal("n\n", "-C", app, *ONLY, "--color", "never")
+    assert "\nThere is no git to tell what is committed\n\n1 file" in asked.out
+    assert "multiarch" in (app / CONFIG).read_text()
+    assert command("-C", app, "--yes", "--allow-dirty", *ONLY).code == 0
+
+
+def test_outside_of_a_repository_no_git_is_missed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    assert command("-C", make_app(tmp_path), "--yes", "--arch", "amd64", *ONLY).code == 0
+
+
 def test_a_subfolder_of_a_repository(tmp_path: Path) -> None:
     app = make_app(tmp_path / "apps" / "shop")
     commit(tmp_path)
