@@ -9,7 +9,8 @@ from typing import NamedTuple
 from kamal_migrate.api import Evidence, Safety
 from kamal_migrate.catalog import Loaded
 from kamal_migrate.engine import Plan, Planned, plan
-from kamal_migrate.report.terminal import Line, preview, question, wrapped
+from kamal_migrate.report.lines import WIDTH
+from kamal_migrate.report.terminal import Line, change, preview, summary, wrapped
 from kamal_migrate.verifying import Verifier
 
 ANSWERS = {
@@ -58,7 +59,7 @@ def accepted(
     """The plan that the user says yes to: the whole, or what is left of it one by one, shown again."""
     if each:
         applied = [item for item in made.findings if item.applied]
-        wanted = frozenset(item.key for item in applied if _agreed(terminal, _one(item)))
+        wanted = frozenset(item.key for item in applied if _one_agreed(terminal, made, item))
         if len(wanted) == len(applied):
             return made
         made = plan(made.project, codemods, replace(made.options, accepted=wanted))
@@ -67,14 +68,17 @@ def accepted(
         terminal.lines(preview(made))
         if verify:
             verify(made)
-    return made if _agreed(terminal, f"{question(made)} [y/N] ") else None
+    return made if _agreed(terminal, f"{summary(made)}.", "Write? [y/N]") else None
 
 
-def _one(item: Planned) -> str:
-    return f"{item.finding.id} · {item.finding.safety.value}, {item.locations[0]}. Write it? [y/N] "
+def _one_agreed(terminal: Terminal, made: Plan, item: Planned) -> bool:
+    about = f"{item.finding.id} · {item.finding.safety.value}, {item.locations[0]}."
+    return _agreed(terminal, about, "Write it? [y/N]", change(made, item))
 
 
-def _agreed(terminal: Terminal, words: str) -> bool:
-    terminal.lines([Line()])
-    answer = terminal.ask(words) if terminal.ask else None
+def _agreed(terminal: Terminal, about: str, question: str, above: Iterable[Line] = ()) -> bool:
+    """Whether the answer is yes; what a question is about stands before it, or above where it is long."""
+    fits = len(f"{about} {question} ") <= WIDTH
+    terminal.lines([Line(), *above, *(() if fits else wrapped(about, 0))])
+    answer = terminal.ask(f"{about} {question} " if fits else f"{question} ") if terminal.ask else None
     return (answer or "").strip().lower() in ("y", "yes")

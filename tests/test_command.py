@@ -278,6 +278,29 @@ def test_what_is_declined_one_by_one_is_not_assumed(tmp_path: Path) -> None:
     assert "not accepted" in result.out
 
 
+def test_each_change_is_shown_again_above_its_question(tmp_path: Path) -> None:
+    said = on_terminal("n\nn\nn\n", "-C", make_app(tmp_path, FALSE, ARM), "-i", "--color=never").out
+    first, _, secrets, _ = said.split("Write it? [y/N] ")
+    preview, heading, builder = first.rpartition("\n\nconfig/deploy.yml\n")
+    assert heading
+    assert heading in preview
+    assert builder.startswith("  builder/multiarch · review\n    Kamal 2 knows no `multiarch`;")
+    assert "    -  multiarch: false # never both\n    +  arch: arm64 # never both\n" in builder
+    assert builder.endswith("\nbuilder/multiarch · review, config/deploy.yml:10. ")
+    assert "secrets" not in builder
+    assert secrets.startswith("\n.kamal/secrets (new)\n  secrets/file · review\n")
+    assert "    +KAMAL_REGISTRY_PASSWORD=$KAMAL_REGISTRY_PASSWORD\n" in secrets
+    assert "multiarch" not in secrets
+
+
+def test_a_long_question_stands_below_what_it_is_about(tmp_path: Path) -> None:
+    long, longer = (f"config/{'x' * length}.yml" for length in (20, 21))
+    files = {name: FALSE.replace("shop", name[-6:-4]) for name in (long, longer)}
+    said = on_terminal("n\nn\nn\n", "-C", make_app(tmp_path, FALSE, files | ARM), "-i", *ONLY).out
+    assert f"\nbuilder/multiarch · review, {long}:10. Write it? [y/N] " in said
+    assert f"\nbuilder/multiarch · review, {longer}:10.\nWrite it? [y/N] " in said
+
+
 # Printing.
 
 

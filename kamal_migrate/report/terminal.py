@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kamal_migrate.api import Finding, Safety
-from kamal_migrate.engine import Plan
+from kamal_migrate.engine import Plan, Planned
 from kamal_migrate.engine.validating import REFUSED
 from kamal_migrate.kamal.app import apps
 from kamal_migrate.kamal.envfiles import EnvFiles
@@ -19,12 +19,12 @@ from kamal_migrate.report.tables import deployment, held, left
 __all__ = [
     "WIDTH",
     "Line",
+    "change",
     "closing",
     "headline",
     "nothing_to_do",
     "preview",
     "printable",
-    "question",
     "summary",
     "wrapped",
 ]
@@ -115,17 +115,34 @@ def _notes(plan: Plan) -> Iterator[Line]:
         yield from wrapped(f"note: {mask(note)}", 0, "dim", hang=2)
 
 
-def _file(plan: Plan, path: str, told: set[tuple[str, ...]]) -> Iterator[Line]:
+def change(plan: Plan, item: Planned) -> Iterator[Line]:
+    """One change by itself: why, and the hunks that it has a part in, of each file under its name."""
+    told: set[tuple[str, ...]] = set()
+    for path in plan.changed:
+        lines = list(_file(plan, path, told, item))
+        if lines:
+            yield Line(_title(plan, path), "title")
+            yield from lines
+
+
+def _file(plan: Plan, path: str, told: set[tuple[str, ...]], only: Planned | None = None) -> Iterator[Line]:
     """The hunks of a file, each under the findings that want it; a reason is given once."""
-    for item in of_file(plan, path):
+    whole = of_file(plan, path)
+    for item in _those(whole, only):
         yield from _reason(item.finding, item.finding.safety, told)
     for hunk, items in of_hunks(plan, path):
-        for item in items:
+        if not (only is None or _those([*whole, *items], only)):
+            continue
+        for item in _those(items, only):
             yield from _reason(item.in_file(path), item.finding.safety, told)
         yield Line(f"    {hunk.header}", "hunk")
         for sign, line in hunk.lines:
             style = {"-": "old", "+": "new"}.get(sign, "")
             yield Line(f"    {sign}{line.rstrip(chr(10)).removesuffix(chr(13))}", style)
+
+
+def _those(items: list[Planned], only: Planned | None) -> list[Planned]:
+    return [item for item in items if only is None or item is only]
 
 
 def _reason(finding: Finding, safety: Safety, told: set[tuple[str, ...]]) -> Iterator[Line]:
@@ -144,11 +161,6 @@ def _comments(plan: Plan) -> Iterator[Line]:
         yield Line("Comments that go with what they describe (--keep-comments keeps them)", "title")
     for path, comment in gone:
         yield from wrapped(f"{path}: {mask(comment)}", 2, hang=2)
-
-
-def question(plan: Plan) -> str:
-    """What is asked before writing."""
-    return f"{summary(plan)}. Write?"
 
 
 def summary(plan: Plan) -> str:
