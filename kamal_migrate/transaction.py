@@ -183,18 +183,21 @@ def _staged(change: Change, litter: list[Path]) -> Path:
             file.write(change.data)
             file.flush()
             if about:
-                _inherit(descriptor, about, private=change.private)
+                _inherit(target, descriptor, about, private=change.private)
             os.fsync(descriptor)
     except OSError as error:
         raise NotCarriedOut(target, _reason(target, error)) from error
     return temporary
 
 
-def _inherit(descriptor: int, about: os.stat_result, *, private: bool) -> None:
+def _inherit(target: Path, descriptor: int, about: os.stat_result, *, private: bool) -> None:
     """Give a file the owner and the mode of another; a private one grants nothing to others."""
     made = os.fstat(descriptor)
     if (about.st_uid, about.st_gid) != (made.st_uid, made.st_gid):
-        os.fchown(descriptor, about.st_uid, about.st_gid)
+        try:
+            os.fchown(descriptor, about.st_uid, about.st_gid)
+        except PermissionError as error:
+            raise NotCarriedOut(target, "no permission to keep its owner and group") from error
     os.fchmod(descriptor, stat.S_IMODE(about.st_mode) & (0o700 if private else 0o7777))
 
 

@@ -332,6 +332,19 @@ def test_what_cannot_be_put_back_is_named_and_kept(tmp_path: Path, monkeypatch: 
     assert str(tmp_path / "a") in str(error.value)
 
 
+@pytest.mark.skipif(not BY_ROOT, reason="only root gives files away")
+def test_an_owner_that_cannot_be_kept(app: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(_: int, owner: int, group: int) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    os.chown(app / CONFIG, 12345, 23456)
+    monkeypatch.setattr(os, "fchown", refused)
+    before = read_app(app)
+    result = command("-C", app, "--yes", *ONLY)
+    assert (result.code, read_app(app), litter(app)) == (2, before, [])
+    assert result.err == f"{CONFIG}: no permission to keep its owner and group; nothing is changed\n"
+
+
 def test_a_full_disk_while_writing(app: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
