@@ -461,6 +461,18 @@ def decide(view, options):
 '''
 
 
+def test_a_codemod_of_the_team_that_goes_wrong(place: Path, tmp_path: Path) -> None:
+    campaigns.bare(place / "a.git")
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "wrong.py").write_text(DEADLY.replace("os._exit(1)", "1 / 0").replace("deadly", "shop"))
+    said = campaigns.batch("plan", ".", "--codemods", own)
+    assert said.code == 5
+    assert "sources/a: failed: " in said.out
+    assert f"{own}/wrong.py:" in "".join(said.out.split())
+    assert "bug" not in said.out
+
+
 def test_a_process_that_dies_takes_one_repository_along(place: Path, tmp_path: Path) -> None:
     deadly = (
         (campaigns.before(campaigns.SHOP) / CONFIG).read_bytes().replace(b"service: shop", b"service: deadly")

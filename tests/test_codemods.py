@@ -170,6 +170,30 @@ def test_one_that_cannot_be_used(tmp_path: Path, name: str, text: str, message: 
     assert str(folder) in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("    ", "    1 / 0\n    ", "team_label.py:{line}: ZeroDivisionError: division by zero"),
+        ("yield Finding", "return Finding", "team_label.py: TypeError: 'Finding' object is not iterable"),
+        ("yield Finding", "yield dict(a=1) or Finding", "a dict where a Finding is due"),
+        ("team-label/", "label/", "`label/owner` has to be called team-label or team-label/…"),
+        ("view.get(*owner)", "object()", "no YAML for object"),
+    ],
+)
+def test_one_that_goes_wrong_is_no_bug_of_this_project(
+    tmp_path: Path, old: str, new: str, message: str
+) -> None:
+    head, first, rest = OWN.partition('    owner = ("labels"')
+    body = first + rest
+    assert old in body
+    folder = folder_with(tmp_path, "team_label.py", head + body.replace(old, new, 1))
+    message = message.format(line=head.count("\n") + 1)
+    done = command(app_folder(tmp_path), "--dry-run", "--codemods", str(folder))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
 def test_one_that_fails_to_load_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "kamal_migrate.own_codemods.failing", raising=False)
     with pytest.raises(CatalogError):

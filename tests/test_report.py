@@ -113,7 +113,7 @@ def test_the_preview(tmp_path: Path) -> None:
     assert "Kamal passes them empty:\n  KAMAL_REGISTRY_PASSWORD " in text
     assert "\n2 files, 3 changes (1 to review, 2 assumed), 2 left for you. Nothing written.\n" in text
     assert text.endswith(
-        "The whole story: kamal-migrate explain builder\n  (or proxy, secrets, obsolete-keys)\n"
+        "The whole story: kamal-migrate explain builder (or proxy, secrets,\n  obsolete-keys)\n"
         "Then, for the servers: kamal-migrate steps\n"
     )
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from kamal_migrate.api import Finding, Options, Safety
 from kamal_migrate.batch.detail import detail, misfits
-from kamal_migrate.catalog import Loaded, catalog
+from kamal_migrate.catalog import CatalogError, Loaded, catalog
 from kamal_migrate.engine import Plan, plan
 from kamal_migrate.engine.proofs import ProofError
 from kamal_migrate.masking import mask, mask_message
@@ -56,7 +56,7 @@ def work(project: Project, options: Options, codemods: Path | None = None) -> Wo
     """Plan a repository; whatever is wrong with it is the outcome, and nothing is raised."""
     try:
         return _done(plan(project, known(codemods), options))
-    except InputError as error:
+    except (InputError, CatalogError) as error:
         return Work(Outcome.FAILED, mask_message(str(error)))
     except ProofError as error:
         differences = "; ".join(map(mask, error.differences[:3]))

@@ -191,10 +191,13 @@ def closing(plan: Plan, explain: str, *, written: bool, counted: bool, dry_run: 
     else:
         yield Line(done, "head")
     if dry_run:
-        how = ["To write it, leave out --dry-run."] if plan.changed else []
         first, *others = _pages(plan)
         more = f" (or {', '.join(others)})" if others else ""
-        yield from wrapped(" ".join([*how, f"The whole story: {explain} {first}{more}"]), 0, hang=2)
+        how = "To write it, leave out --dry-run." if plan.changed else ""
+        story = f"The whole story: {explain} {first}{more}"
+        together = f"{how} {story}".lstrip()
+        for text in (together,) if len(together) <= WIDTH else (how, story):
+            yield from wrapped(text, 0, hang=2)
 
 
 def _pages(plan: Plan) -> list[str]:
