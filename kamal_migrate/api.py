@@ -1,6 +1,6 @@
 """All that a codemod may import: what it is asked with, and what it answers.
 
-A codemod is a module with a docstring (its documentation), a declaration ``CODEMOD`` and one of two
+A codemod is a module with a docstring (its documentation), a declaration ``CODEMOD`` and one or both of two
 functions. ``decide(view, options) -> Iterator[Finding]`` is asked of every view and speaks of keys; it sees
 what Kamal sees, never a file, a span or an edit. ``decide_app(app, options) -> Iterator[Finding]`` is asked
 once for a folder in which Kamal is run, and speaks of the files beside the configs: secrets, hooks, CI.

@@ -18,7 +18,7 @@ from kamal_migrate.catalog import HEADINGS, CatalogError, Loaded, builtin, built
 from kamal_migrate.cli import app
 from kamal_migrate.engine import plan
 from kamal_migrate.project import Project
-from tests.support import APPS, COMMANDS, FIXTURES
+from tests.support import APPS, COMMANDS, FIXTURES, ROOT
 
 CODEMODS = builtin()
 every_codemod = pytest.mark.parametrize("codemod", CODEMODS, ids=[codemod.id for codemod in CODEMODS])
@@ -132,6 +132,18 @@ def test_a_team_has_codemods_of_its_own(tmp_path: Path) -> None:
     assert [codemod.id for codemod in codemods] == [*(codemod.id for codemod in CODEMODS), "team-label"]
     made = plan(Project("shop", {"config/deploy.yml": CONFIG}), codemods, Options())
     assert made.after.files["config/deploy.yml"] == CONFIG.replace("owner", "team")
+
+
+def test_the_one_of_the_readme_does_what_it_says(tmp_path: Path) -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8").split("```python\n")[1].split("```")[0]
+    folder = folder_with(tmp_path, "team_label.py", text)
+    shop = app_folder(tmp_path)
+    done = command(shop, "--yes", "--codemods", str(folder))
+    assert done.returncode == 0, done.stderr
+    assert "  roles " in done.stdout or "  role " in done.stdout
+    assert "team: payments" in (shop / "config" / "deploy.yml").read_text(encoding="utf-8")
+    assert "already explicit" in command(shop, "--yes", "--codemods", str(folder)).stdout
+    assert "dashboards read" in command(shop, "explain", "team-label", "--codemods", str(folder)).stdout
 
 
 def test_the_command_takes_them_too(tmp_path: Path) -> None:
