@@ -193,7 +193,7 @@ def _refused(found: Fronting) -> tuple[Path, ...]:
 
 def _notes(found: Fronting, options: Options) -> Iterator[str]:
     """What Kamal 2 does otherwise though no key says it."""
-    names = {new.path[-1] for new in found.comes}
+    names = {new.path[-1] for new in found.comes if found.proxied}
     if names & {"host", "hosts"}:
         yield OTHER_HOSTS
     if "ssl" in names:

@@ -104,13 +104,15 @@ def _reaches(view: View, other: View, source: Path | None) -> bool:
 
 
 def _neutral(own: Wanted, new: NewKey) -> NewKey | None:
-    """What takes a key that comes for another view back."""
+    """What takes a key that comes for another view back; itself where it means nothing."""
     proxied = [role for role in own.roles if role.proxied]
+    if new.path[0] in ("proxy", "deploy_timeout") and not proxied:
+        return new  # No role is served: what the root says of the proxy concerns nobody.
     if new.path[0] == "proxy":
         key = new.path[1:]
         if key == ("app_port",) and any(left.name == "app-port" for left in own.left):
             return new  # Which port it is, nobody knows: then it may be that of the others.
-        return NewKey(new.path, WITHOUT[key], None) if proxied and key in WITHOUT else None
+        return NewKey(new.path, WITHOUT[key], None) if key in WITHOUT else None
     if new.path[0] != "servers" or new.path[2] != "proxy":
         return None
     role = next((role for role in own.roles if role.path == new.path[:2]), None)

@@ -76,7 +76,10 @@ def fronting(view: View, target: Version, source: Version | None) -> Fronting:
     found, (own, *others) = rows[0].found, wanted
     for role in found.proxied:
         found.deploys += routed(view, role, rows[0].wishes[role.name], target)
-    found.goes += labels_that_go(own, others)
+    gone = labels_that_go(own, others)
+    found.goes += gone
+    if not found.proxied:  # Without a Traefik these labels, which are for the other view, serve nobody.
+        found.left = [left for left in found.left if left.name != "role" or not set(left.keys) <= set(gone)]
     found.comes = without_needless_switches([*found.comes, *unsaid(own, others)])
     return found
 
