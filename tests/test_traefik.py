@@ -9,7 +9,8 @@ from kamal_migrate.kamal.entry_points import resolvers
 from kamal_migrate.kamal.health import command, health_path, patience
 from kamal_migrate.kamal.loading import Opaque
 from kamal_migrate.kamal.traefik import of_map, read
-from kamal_migrate.kamal.traefik_args import Fate, lines
+from kamal_migrate.kamal.traefik_args import Fate
+from kamal_migrate.kamal.traefik_lines import lines
 from kamal_migrate.kamal.traefik_rules import rule_of
 
 
@@ -111,6 +112,8 @@ DEFAULT, MAPPED, NONE = Fate.DEFAULT, Fate.MAPPED, Fate.NONE
         ),
         ("entryPoints.web.transport.respondingTimeouts.readTimeout", 0, MAPPED, ("response_timeout",), 0),
         ("entryPoints.web.transport.respondingTimeouts.readTimeout", "soon", NONE, (), None),
+        ("entryPoints.websecure.http.tls.options", "mtls@file", NONE, (), None),
+        ("entryPoints.websecure.http.tls.options", "default", DEFAULT, (), None),
         ("certificatesResolvers.le.acme.httpchallenge", True, DEFAULT, (), None),
         ("certificatesResolvers.le.acme.dnsChallenge.provider", "x", NONE, (), None),
         (
@@ -127,6 +130,7 @@ DEFAULT, MAPPED, NONE = Fate.DEFAULT, Fate.MAPPED, Fate.NONE
         ("log.level", "DEBUG", MAPPED, ("run", "debug"), True),
         ("log.level", "ERROR", DEFAULT, (), None),
         ("metrics.prometheus", True, MAPPED, ("run", "metrics_port"), 8080),
+        ("metrics.prometheus.addServicesLabels", False, DEFAULT, (), None),
         ("api.dashboard", True, NONE, (), None),
         ("api.dashboard", False, DEFAULT, (), None),
         ("providers.docker", True, DEFAULT, (), None),
@@ -165,6 +169,29 @@ def test_an_argument(name: str, value: object, fate: Fate, key: tuple[str, ...],
 )
 def test_root_traefik(traefik: object, fates: list[tuple[Fate, tuple[str, ...]]]) -> None:
     assert [(line.fate, line.key) for line in lines(traefik)] == fates
+
+
+def test_metrics_are_at_the_port_of_their_entry_point() -> None:
+    args = {"metrics.prometheus.entryPoint": "metrics", "entryPoints.metrics.address": ":8082"}
+    said = list(lines({"args": args}))
+    assert [(line.fate, line.meaning) for line in said] == [(MAPPED, 8082), (DEFAULT, None)]
+
+
+@pytest.mark.parametrize(
+    ("volume", "left"),
+    [
+        (["/opt/traefik:/data"], None),
+        ("/opt/traefik:/data/:rw", None),
+        (["/opt/cert.json:/data/cert.json"], None),
+        (["/opt/traefik:/data", "/etc/conf:/conf"], ["/etc/conf:/conf"]),
+        (["/opt/traefik:/dat"], ["/opt/traefik:/dat"]),
+        ("/data", "/data"),
+    ],
+)
+def test_a_volume_of_certificates(volume: object, left: object) -> None:
+    args = {"certificatesResolvers.le.acme.storage": "/data/cert.json"}
+    line = next(lines({"options": {"volume": volume}, "args": args}))
+    assert (line.fate, line.value) == ((DEFAULT, volume) if left is None else (NONE, left))
 
 
 def test_what_tls_hangs_on() -> None:

@@ -7,11 +7,12 @@ from typing import NamedTuple
 
 from kamal_migrate.kamal.entry_points import Resolvers
 from kamal_migrate.kamal.notation import block
-from kamal_migrate.kamal.traefik import Label, Router
+from kamal_migrate.kamal.traefik import Label, Router, is_default
 from kamal_migrate.kamal.versions import Version
 from kamal_migrate.yamldoc import Path
 
 CUSTOM_CERTIFICATES = Version(2, 7)
+TLS_OPTIONS = "tls.options"
 
 
 class Setting(NamedTuple):
@@ -28,8 +29,18 @@ class Setting(NamedTuple):
 
 
 def secured(routers: list[Router], resolvers: Resolvers) -> list[Router]:
-    """The routers that take TLS, by their labels or by their entry points."""
-    return [router for router in routers if router.tls or _entry_point(router, resolvers)]
+    """The routers that take TLS, by their labels or by their entry points.
+
+    Of those that an earlier run has put into the words of `proxy`, nothing but their options can be there.
+    """
+    own = [router for router in routers if router.settings.keys() != {TLS_OPTIONS}]
+    return [router for router in own if router.tls or _entry_point(router, resolvers)]
+
+
+def tls_options(routers: list[Router]) -> tuple[Path, ...]:
+    """The labels that name options for TLS, such as the client certificates that it asks for."""
+    stated = [router.settings[TLS_OPTIONS] for router in routers if TLS_OPTIONS in router.settings]
+    return tuple(label.path for label in stated if not is_default(label.value))
 
 
 def tls_labels(routers: list[Router]) -> list[Label]:

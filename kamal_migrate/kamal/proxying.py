@@ -36,7 +36,8 @@ from kamal_migrate.kamal.routing import (
 )
 from kamal_migrate.kamal.running import running
 from kamal_migrate.kamal.traefik import is_for_traefik, of_map
-from kamal_migrate.kamal.traefik_args import Fate, Line, lines
+from kamal_migrate.kamal.traefik_args import Fate, Line
+from kamal_migrate.kamal.traefik_lines import lines
 from kamal_migrate.kamal.traefik_reasons import IN_FRONT
 from kamal_migrate.kamal.versions import Version
 from kamal_migrate.yamldoc import Data, Path

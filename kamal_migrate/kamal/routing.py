@@ -14,6 +14,7 @@ from kamal_migrate.kamal.certificates import (
     no_certificate,
     secured,
     tls_labels,
+    tls_options,
 )
 from kamal_migrate.kamal.durations import at_least_one
 from kamal_migrate.kamal.health import health_path
@@ -21,7 +22,7 @@ from kamal_migrate.kamal.loading import Opaque
 from kamal_migrate.kamal.notation import flow
 from kamal_migrate.kamal.redirecting import only_redirected, only_redirects
 from kamal_migrate.kamal.traefik import Label, Labels, Middleware, Part, Router, read
-from kamal_migrate.kamal.traefik_reasons import IN_FRONT, OWN_WAY
+from kamal_migrate.kamal.traefik_reasons import IN_FRONT, OWN_WAY, TLS_OPTIONS
 from kamal_migrate.kamal.traefik_rules import Rule
 from kamal_migrate.kamal.versions import Version
 from kamal_migrate.yamldoc import Data, Path
@@ -180,6 +181,9 @@ def _tls(
     routers: list[Router], hosts: list[str], paths: tuple[str, ...], setting: Setting, found: Routing
 ) -> None:
     """Automatic TLS, where kamal-proxy can have it; else the labels stay."""
+    options = tls_options(routers)
+    if options:
+        found.left.append(Left("tls-options", options, *TLS_OPTIONS))
     safe = secured(routers, setting.resolvers)
     if not safe:
         return

@@ -119,6 +119,11 @@ def is_off(value: object) -> bool:
     return not isinstance(value, Opaque) and str(value).lower() in ("false", "0", "no", "none")
 
 
+def is_default(value: object) -> bool:
+    """Whether a value names the TLS options that hold where none are named."""
+    return not isinstance(value, Opaque) and str(value).lower() == "default"
+
+
 def read(labels: Iterable[Label]) -> Labels:
     """The `traefik.*` labels of a container as parts; other labels are passed over."""
     found = Labels()

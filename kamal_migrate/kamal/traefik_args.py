@@ -1,4 +1,4 @@
-"""What root `traefik` says of Traefik itself, and the fate of each of its lines in Kamal 2 (history D.4)."""
+"""The fate of each line of root `traefik` in Kamal 2, judged by itself (history D.4)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kamal_migrate.kamal import traefik_reasons as reasons
 from kamal_migrate.kamal.durations import at_least_one, seconds
 from kamal_migrate.kamal.loading import Opaque
 from kamal_migrate.kamal.notation import flow
-from kamal_migrate.kamal.traefik import is_for_traefik, is_off
+from kamal_migrate.kamal.traefik import is_default, is_for_traefik, is_off
 from kamal_migrate.kamal.traefik_reasons import Reason
 from kamal_migrate.yamldoc import Path
 
@@ -57,25 +57,17 @@ class Line(NamedTuple):
         return ports if self.path[1:] in (("options", "publish"), ("options", "p")) else set()
 
 
-_SHORT, _DASHBOARD_PORT = 60, "8080"
+_SHORT = 60
 
 
 Judge = Callable[[Path, object], Line]
 
 
-def lines(traefik: object) -> Iterator[Line]:
-    """Every line of root `traefik`, a map as Kamal 1 read it."""
-    said = list(_lines(traefik))
-    dashboard = any(line.why == reasons.DASHBOARD.why for line in said)
-    for line in said:
-        its_port = dashboard and line.why == reasons.OTHER_PORTS.why and line.published == {_DASHBOARD_PORT}
-        yield _none(line.path, line.value, reasons.DASHBOARD) if its_port else line
-
-
-def _lines(traefik: object) -> Iterator[Line]:
+def each_line(traefik: object) -> Iterator[Line]:
+    """Every line of root `traefik`, a map as Kamal 1 read it, judged by itself."""
     if not isinstance(traefik, dict):
         if traefik is not None:
-            yield _none(TRAEFIK, traefik, reasons.NO_MAP)
+            yield no_equivalent(TRAEFIK, traefik, reasons.NO_MAP)
         return
     for name, value in traefik.items():
         path = (*TRAEFIK, name)
@@ -86,7 +78,7 @@ def _lines(traefik: object) -> Iterator[Line]:
             for key, item in value.items():
                 yield from reader((*path, key), item)
         elif name in ("args", "options", "labels", "env") and value is not None:
-            yield _none(path, value, reasons.NO_MAP)
+            yield no_equivalent(path, value, reasons.NO_MAP)
         elif value is not None:
             yield from reader(path, value)
 
@@ -95,7 +87,7 @@ def _host_port(path: Path, value: object) -> Iterator[Line]:
     match = re.fullmatch(r"(?:\[?([\da-fA-F.:]+?)\]?:)?(\d+)", str(value))
     if isinstance(value, Opaque) or match is None:
         todo = "write `proxy: {run: {http_port: N}}`, unless it is 80"
-        yield _none(path, value, Reason("nobody knows which port this is", todo))
+        yield no_equivalent(path, value, Reason("nobody knows which port this is", todo))
         return
     address, port = match[1], int(match[2])
     if address:
@@ -111,7 +103,7 @@ def _publish(path: Path, value: object) -> Iterator[Line]:
         yield Line(path, value, Fate.MAPPED, key=("run", "publish"), meaning=False)
     elif isinstance(value, Opaque):
         todo = "write `proxy: {run: {publish: false}}` where it is false"
-        yield _none(path, value, Reason("nobody knows whether this is true", todo))
+        yield no_equivalent(path, value, Reason("nobody knows whether this is true", todo))
     else:
         yield Line(path, value, Fate.DEFAULT)
 
@@ -121,7 +113,7 @@ def _image(path: Path, value: object) -> Iterator[Line]:
 
 
 def _env(path: Path, value: object) -> Iterator[Line]:
-    yield _none(path, value, reasons.ENVIRONMENT)
+    yield no_equivalent(path, value, reasons.ENVIRONMENT)
 
 
 def _label(path: Path, value: object) -> Iterator[Line]:
@@ -130,9 +122,11 @@ def _label(path: Path, value: object) -> Iterator[Line]:
         yield Line(path, value, Fate.DEFAULT)
     elif is_for_traefik(name):
         dashboard = "api@" in flow(value) or "dashboard" in name
-        yield _none(path, value, reasons.DASHBOARD if dashboard else reasons.NOTHING_LIKE_IT)
+        yield no_equivalent(path, value, reasons.DASHBOARD if dashboard else reasons.NOTHING_LIKE_IT)
     elif isinstance(value, Opaque):
-        yield _none(path, value, Reason("ERB says this label", "write it below `proxy.run.options.label`"))
+        yield no_equivalent(
+            path, value, Reason("ERB says this label", "write it below `proxy.run.options.label`")
+        )
     else:
         yield Line(
             path, value, Fate.MAPPED, key=("run", "options", "label"), meaning=[f"{name}={_said(value)}"]
@@ -159,13 +153,15 @@ def _option(path: Path, value: object) -> Iterator[Line]:
             yield Line(path, value, Fate.DEFAULT)
         else:
             shown = odd if isinstance(value, list) else value
-            yield _none(path, shown, reasons.OTHER_PORTS if name in ("publish", "p") else reasons.FILES)
+            yield no_equivalent(
+                path, shown, reasons.OTHER_PORTS if name in ("publish", "p") else reasons.FILES
+            )
     elif name in ("network", "net"):
         yield Line(path, value, Fate.DEFAULT, "Kamal 2 runs all containers in a network `kamal`")
     elif name == "restart":
         yield Line(path, value, Fate.DEFAULT)
     elif any(isinstance(item, Opaque) for item in items):
-        yield _none(path, value, Reason("ERB says this option", "write it below `proxy.run.options`"))
+        yield no_equivalent(path, value, Reason("ERB says this option", "write it below `proxy.run.options`"))
     else:
         yield Line(path, value, Fate.MAPPED, key=("run", "options", name), meaning=value)
 
@@ -186,16 +182,17 @@ def _arg(path: Path, value: object) -> Iterator[Line]:
         if match:
             yield judge(path, value)
             return
-    yield _none(path, value, reasons.NOTHING_LIKE_IT)
+    yield no_equivalent(path, value, reasons.NOTHING_LIKE_IT)
 
 
-def _none(path: Path, value: object, reason: Reason) -> Line:
+def no_equivalent(path: Path, value: object, reason: Reason) -> Line:
+    """A line that Kamal 2 has nothing for."""
     return Line(path, value, Fate.NONE, reason.why, todo=reason.todo)
 
 
 def _unless_off(reason: Reason) -> Judge:
     return lambda path, value: (
-        Line(path, value, Fate.DEFAULT) if is_off(value) else _none(path, value, reason)
+        Line(path, value, Fate.DEFAULT) if is_off(value) else no_equivalent(path, value, reason)
     )
 
 
@@ -204,13 +201,17 @@ def _default(why: str = "") -> Judge:
 
 
 def _usual(path: Path, value: object, usual: bool, reason: Reason) -> Line:
-    return Line(path, value, Fate.DEFAULT) if usual else _none(path, value, reason)
+    return Line(path, value, Fate.DEFAULT) if usual else no_equivalent(path, value, reason)
 
 
 def _address(path: Path, value: object) -> Line:
     port = None if isinstance(value, Opaque) else str(value).rsplit(":", 1)[-1].removesuffix("/tcp")
     known = port in ("80", "443")
     return _usual(path, value, known, reasons.OTHER_PORTS)
+
+
+def _tls_options(path: Path, value: object) -> Line:
+    return _usual(path, value, is_default(value), reasons.TLS_OPTIONS)
 
 
 def _forwarded(path: Path, value: object) -> Line:
@@ -224,7 +225,7 @@ def _timeout(path: Path, value: object) -> Line:
     duration = None if isinstance(value, Opaque) else seconds(value)
     if duration is None:
         todo = "write `proxy.response_timeout` in seconds, 0 for no limit; it is 30 otherwise"
-        return _none(path, value, Reason("nobody knows how many seconds this is", todo))
+        return no_equivalent(path, value, Reason("nobody knows how many seconds this is", todo))
     meaning = at_least_one(value) if duration else NO_LIMIT
     return Line(path, value, Fate.MAPPED, key=("response_timeout",), meaning=meaning)
 
@@ -257,6 +258,7 @@ _ARGS: tuple[tuple[str, Judge], ...] = (
     (r"entrypoints\.[^.]+\.address", _address),
     (r"entrypoints\.[^.]+\.asdefault", _default()),
     (r"entrypoints\.[^.]+\.http\.redirections\..*", _default()),
+    (r"entrypoints\.[^.]+\.http\.tls\.options", _tls_options),
     (r"entrypoints\.[^.]+\.http\.tls(\..*)?", _default()),
     (r"entrypoints\.[^.]+\.forwardedheaders\.(insecure|trustedips)", _forwarded),
     (r"entrypoints\.[^.]+\.transport\.respondingtimeouts\.idletimeout", _default()),
@@ -274,8 +276,7 @@ _ARGS: tuple[tuple[str, Judge], ...] = (
     (r"accesslog\..*", _unless_off(reasons.LOG_FORMAT)),
     (r"log\.level", _level),
     (r"log(\..*)?", _default()),
-    (r"metrics\.prometheus", _metrics),
-    (r"metrics\.prometheus\..*", _default()),
+    (r"metrics\.prometheus(\..*)?", _metrics),
     (r"providers\.docker(\..*)?", _default()),
     (r"providers\.file\..*", _unless_off(reasons.FILES)),
     (r"providers\..*", _unless_off(reasons.PROVIDERS)),

@@ -42,6 +42,7 @@ PROVIDERS = Reason("kamal-proxy serves what Kamal deploys, and nothing else")
 CERTIFICATES = Reason(
     "kamal-proxy gets its certificates in its own way", "give certificates of your own: `proxy.ssl`"
 )
+TLS_OPTIONS = Reason("kamal-proxy asks for no client certificates, and TLS has no options there")
 OTHER_TIMEOUTS = Reason(
     "kamal-proxy has no such timeout", "for slow responses there is `proxy.response_timeout`, 30 s by default"
 )

@@ -43,7 +43,7 @@ def _kamal_1(config: Table) -> Table:
     own = number(said.get("host_port", 80)) if publish else number(http)
     https = number(opened.pop("443", None))
     docker.update({"publish": _one([text(port) for port in opened.values()])} if opened else {})
-    kept = [volume for volume in texts(docker.pop("volume", None)) if not _CERTIFICATES.search(volume)]
+    kept = [volume for volume in texts(docker.pop("volume", None)) if not _of_certificates(volume, args)]
     docker.update({"volume": _one(kept)} if kept else {})
     return {
         "http_port": own,
@@ -58,6 +58,14 @@ def _kamal_1(config: Table) -> Table:
         "labels": {name: or_none(value) for name, value in pairs(said.get("labels")).items()},
         "other": {**other_arguments(args), **_env(said)},
     }
+
+
+def _of_certificates(volume: str, args: Table) -> bool:
+    """Whether a volume is for certificates, by its name or as their place; each proxy has its own."""
+    inside = volume.split(":")[1].rstrip("/") if ":" in volume else ""
+    stored = [text(path) for name, path in args.items() if name.endswith(".acme.storage")]
+    placed = bool(inside) and any(f"{path}/".startswith(f"{inside}/") for path in stored)
+    return placed or bool(_CERTIFICATES.search(volume))
 
 
 def _one(values: list[str]) -> object:

@@ -17,7 +17,7 @@ _QUOTED = re.compile(r"`([^`]*)`|\"([^\"]*)\"|'([^']*)'")
 _WILDCARD = re.compile(r"(?:\^)?(?:\{[\w-]+:[^{}]*\}|\[[^\]]*\]\+|\.\+|\(\[[^\]]*\]\+\))\\?\.([\w\\.-]+?)\$?")
 _ENTRY = re.compile(r"entrypoints\.([\w-]+)\.(.+)")
 _SILENT = re.compile(
-    r"traefik\.(enable|docker\.network|http\.routers\.[^.]+\.(service|entrypoints|priority|tls(\..+)?)"
+    r"traefik\.(enable|docker\.network|http\.routers\.[^.]+\.(service|entrypoints|priority|tls(\.(?!options).+)?)"
     r"|http\.services\.[^.]+\.loadbalancer\.(server\.port|passhostheader|healthcheck\.(path|interval|timeout))"
     r"|http\.middlewares\.[^.]+\.retry\.(attempts|initialinterval))"
 )
@@ -193,7 +193,7 @@ def arguments(said: object) -> Table:
 
 _ARGS = re.compile(
     r"providers\.docker|log\.level|accesslog|api|ping"
-    r"|entrypoints\.(web|websecure|http|https)\.(address|http\.(tls|redirections)(\..*)?"
+    r"|entrypoints\.(web|websecure|http|https)\.(address|http\.(tls(?!\.options)|redirections)(\..*)?"
     r"|forwardedheaders\.(insecure|trustedips)|transport\.respondingtimeouts\.(read|write|idle)timeout)"
     r"|serverstransport\.forwardingtimeouts\.responseheadertimeout"
     r"|metrics\.prometheus(\.(entrypoint|addentrypointslabels|addserviceslabels|addrouterslabels|buckets))?"
