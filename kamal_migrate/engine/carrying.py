@@ -59,11 +59,19 @@ def _stated(doc: YamlDoc) -> Iterator[tuple[int, Path]]:
 
 
 def _owner(doc: YamlDoc, comment: Comment, stated: list[tuple[int, Path]]) -> Path:
-    """The entry that a comment describes: the one on its line, else the one below."""
+    """The entry that a comment describes: the one on its line, else the one below.
+
+    What is indented deeper than the one below is the tail of the one above.
+    """
     start = line_start(doc.text, comment.span.start)
+    above = [path for offset, path in stated if offset < comment.span.start]
     beside = [path for offset, path in stated if start <= offset < comment.span.start]
-    below = [path for offset, path in stated if offset > comment.span.start]
-    return (beside or below or [stated[-1][1]])[0]
+    below = [(offset, path) for offset, path in stated if offset > comment.span.start]
+    if beside or not below:
+        return (beside or above)[0 if beside else -1]
+    offset, path = below[0]
+    deeper = comment.span.start - start > offset - line_start(doc.text, offset)
+    return above[-1] if above and deeper else path
 
 
 def _related(one: Path, other: Path) -> bool:

@@ -41,9 +41,12 @@ def edits_of(ops: Operations, *, keep_comments: bool) -> LayerEdits:
     _take_places(ops)
     replaced = _replaced(doc, ops)
     deleted = _deleted(doc, ops, goes, keep_comments=keep_comments)
-    comments = claimed(doc, [lost for _, change in deleted for lost in change.lost], moves)
+    comments = claimed(doc, [lost for _, change in [*replaced, *deleted] for lost in change.lost], moves)
     inserted = _inserted(doc, ops, comments)
-    deleted = [(keys, _keeping(change, inserted, comments)) for keys, change in deleted]
+    replaced, deleted = (
+        [(keys, _keeping(change, inserted, comments)) for keys, change in changes]
+        for changes in (replaced, deleted)
+    )
     new, taken = ([edit for _, change in rows for edit in change.edits] for rows in (replaced, deleted))
     inserted = [(keys, aside(doc.text, change, new, taken)) for keys, change in inserted]
     changes = [*replaced, *inserted, *deleted]
