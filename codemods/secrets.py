@@ -209,7 +209,8 @@ def _odd(app: App, ways: Iterable[SecretLoad], options: Options) -> Iterator[Fin
         if ":" in name:
             message, todo = f"Kamal {options.to.short} knows no aliases (2.6 does)", "name the secret itself"
         elif options.to >= ALIASES and "env" in spot.key:
-            todo = f"write `{name}:{plain}` there, which keeps the name in the container, and `{plain}=…`"
+            line = f"`{plain}=${plain}` into the file of secrets"
+            todo = f"write `{name}:{plain}` there, which keeps the name in the container, and {line}"
         yield _manual("secrets/name", spot.key, message, todo, _inside(app, spot.config), spot.line)
 
 

@@ -171,6 +171,11 @@ def test_root_traefik(traefik: object, fates: list[tuple[Fate, tuple[str, ...]]]
     assert [(line.fate, line.key) for line in lines(traefik)] == fates
 
 
+def test_a_line_shows_its_value_where_that_is_no_secret() -> None:
+    traefik = {"args": {"pilot.token": "abc", "api": True}, "env": {"secret": ["CF_TOKEN"]}}
+    assert [line.text for line in lines(traefik)] == ["pilot.token", "api: true", "secret: [CF_TOKEN]"]
+
+
 def test_metrics_are_at_the_port_of_their_entry_point() -> None:
     args = {"metrics.prometheus.entryPoint": "metrics", "entryPoints.metrics.address": ":8082"}
     said = list(lines({"args": args}))

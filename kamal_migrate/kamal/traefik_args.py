@@ -13,6 +13,7 @@ from kamal_migrate.kamal.loading import Opaque
 from kamal_migrate.kamal.notation import flow
 from kamal_migrate.kamal.traefik import is_default, is_for_traefik, is_off
 from kamal_migrate.kamal.traefik_reasons import Reason
+from kamal_migrate.masking import is_secret
 from kamal_migrate.yamldoc import Path
 
 TRAEFIK = ("traefik",)
@@ -44,10 +45,11 @@ class Line(NamedTuple):
 
     @property
     def text(self) -> str:
-        """How it reads in the file, its value only where that is short and plain."""
-        value = flow(self.value)
-        short = len(value) <= _SHORT and "`" not in value
-        return f"{self.path[-1]}: {value}" if short else str(self.path[-1])
+        """How it reads in the file, its value only where that is short, plain and no secret."""
+        name, value = str(self.path[-1]), flow(self.value)
+        plain = len(value) <= _SHORT and "`" not in value
+        secret = is_secret(name) and not isinstance(self.value, list)  # A list is of names.
+        return f"{name}: {value}" if plain and not secret else name
 
     @property
     def published(self) -> set[str]:
