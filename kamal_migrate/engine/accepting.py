@@ -15,7 +15,7 @@ from kamal_migrate.engine.planned import Planned, locations
 from kamal_migrate.engine.state import State
 from kamal_migrate.kamal.loading import Layer, LayerKey, merged
 from kamal_migrate.text import Edit, OverlapError, ordered
-from kamal_migrate.yamldoc import Data, Refusal
+from kamal_migrate.yamldoc import Comment, Data, Refusal
 from kamal_migrate.yamldoc import data as typed
 
 Failures = list[tuple[Group, Unplaceable | Refusal]]
@@ -168,12 +168,12 @@ def _owners(keys: set[Path], groups: list[Group]) -> list[Group]:
 def _planned(group: Group, groups: list[Group], settled: Settled, state: State) -> Planned:
     """A finding that was placed, with the edits that its keys gave rise to, where they stand at first."""
     edits: dict[str, dict[Edit, None]] = {}
-    lost: dict[tuple[str, str], None] = {}
+    lost: dict[tuple[str, Comment], None] = {}
     for key, layer_edits in settled.done.items():
         for keys, change in layer_edits.changes:
             if any(owner is group for owner in _owners(keys, groups)):
                 edits.setdefault(key.path, {}).update(dict.fromkeys(change.edits))
-                lost |= dict.fromkeys((key.path, comment.text) for comment in change.lost)
+                lost |= dict.fromkeys((key.path, comment) for comment in change.lost)
     out = [_left_out(v, come, settled.reason) for v, come in settled.left_out if come.path in group.keys]
     finding = _noted(group.finding, out)
     by_file = {path: tuple(state.origins(path, found)) for path, found in edits.items()}
@@ -186,7 +186,7 @@ def _planned(group: Group, groups: list[Group], settled: Settled, state: State) 
         locations(group.said),
         group.titles,
         by_file,
-        tuple(lost),
+        tuple((path, comment.text) for path, comment in lost),
         said=said,
         announced=announced,
     )
