@@ -106,7 +106,7 @@ def _reaches(view: View, other: View, source: Path | None) -> bool:
 def _neutral(own: Wanted, new: NewKey) -> NewKey | None:
     """What takes a key that comes for another view back; itself where it means nothing."""
     proxied = [role for role in own.roles if role.proxied]
-    if new.path[0] in ("proxy", "deploy_timeout") and not proxied:
+    if new.path[0] == "proxy" and not proxied:
         return new  # No role is served: what the root says of the proxy concerns nobody.
     if new.path[0] == "proxy":
         key = new.path[1:]

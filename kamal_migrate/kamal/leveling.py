@@ -16,7 +16,12 @@ def differing(proxied: list[Role], wishes: dict[str, dict[Path, Wish]]) -> set[P
     """The keys on which the roles do not agree."""
     keys = {key for role in proxied for key in wishes[role.name]}
     differs = {key for key in keys if len({_identity(wishes[role.name].get(key)) for role in proxied}) > 1}
-    return differs | _PAIRED if differs & _PAIRED else differs
+    return paired(differs)
+
+
+def paired(keys: set[Path]) -> set[Path]:
+    """Keys with those that go together with them."""
+    return keys | _PAIRED if keys & _PAIRED else keys
 
 
 def leveled(proxied: list[Role], wishes: dict[str, dict[Path, Wish]], apart: set[Path]) -> Iterator[NewKey]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from kamal_migrate.kamal.agreeing import (
+    WITHOUT,
     Wanted,
     is_there,
     labels_that_go,
@@ -21,7 +22,7 @@ from kamal_migrate.kamal.checked import app_port, health, option_labels, unproxi
 from kamal_migrate.kamal.entry_points import resolvers
 from kamal_migrate.kamal.evidence import Evidence
 from kamal_migrate.kamal.health import patience
-from kamal_migrate.kamal.leveling import differing, leveled
+from kamal_migrate.kamal.leveling import differing, leveled, paired
 from kamal_migrate.kamal.loading import Opaque, View
 from kamal_migrate.kamal.proxied import Role, roles
 from kamal_migrate.kamal.routed import routed
@@ -70,7 +71,7 @@ def fronting(view: View, target: Version, source: Version | None) -> Fronting:
     shared = sharing(view)
     rows = [_routed(each, target, source) for each in (view, *shared)]
     _one_key_for_paths([routing for row in rows for routing in row.routed.values()])
-    apart = {key for row in rows for key in differing(row.found.proxied, row.wishes) if _is_shared(row, key)}
+    apart = paired({key for row in rows for key in _differing(row, rows) if _is_shared(row, key)})
     for row in rows:
         _put_together(row, apart if shared else set(), target, source)
     wanted = [Wanted(row.view, row.found.goes, row.found.comes, row.roles, row.found.left) for row in rows]
@@ -108,6 +109,14 @@ def _one_key_for_paths(routings: list[Routing]) -> None:
             wish = routing.wishes.pop(one, None)
             if wish:
                 routing.wishes[several] = Wish([wish.value], wish.source)
+
+
+def _differing(row: Row, rows: list[Row]) -> set[Path]:
+    """The keys on which roles of a view do not agree, or that another, served view cannot take back."""
+    keys = [{key for wishes in each.wishes.values() for key in wishes} for each in rows if each.found.proxied]
+    everywhere = set.intersection(*keys) if keys else set()
+    own = {key for wishes in row.wishes.values() for key in wishes if key not in WITHOUT}
+    return differing(row.found.proxied, row.wishes) | (own - everywhere)
 
 
 def _is_shared(row: Row, key: Path) -> bool:
@@ -268,10 +277,10 @@ def _take(view: View, rows: Iterable[Routing], stay: set[Path], found: Fronting)
     found.goes += _inside(view, ("healthcheck",))
     source = ("healthcheck", "max_attempts")
     attempts = view.get(*source)
-    if found.proxied and isinstance(attempts, Opaque):
+    if isinstance(attempts, Opaque):
         why = f"Kamal 2 waits for seconds, not attempts: `max_attempts: {attempts.source}`"
         found.left.append(Left("deploy-timeout", (source,), why, "write `deploy_timeout` in seconds"))
-    elif found.proxied and isinstance(attempts, (int, str)) and str(attempts).isdigit():
+    elif isinstance(attempts, (int, str)) and str(attempts).isdigit():
         found.comes.append(NewKey(("deploy_timeout",), patience(int(attempts)), source))
     for path in _label_maps(view):
         value = view.get(*path)
