@@ -26,6 +26,8 @@ WITHOUT: dict[Path, object] = {
     ("healthcheck", "path"): DEFAULT_PATH,
     ("healthcheck", "interval"): 1,
 }
+# Whoever reads these taken back may wonder: where roles can have them, these do instead.
+AT_ROLES = frozenset({("hosts",), ("path_prefix",), ("path_prefixes",)})
 
 
 class Wanted(NamedTuple):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from kamal_migrate.kamal.agreeing import (
+    AT_ROLES,
     WITHOUT,
     Wanted,
     is_there,
@@ -112,10 +113,10 @@ def _one_key_for_paths(routings: list[Routing]) -> None:
 
 
 def _differing(row: Row, rows: list[Row]) -> set[Path]:
-    """The keys on which roles of a view do not agree, or that another, served view cannot take back."""
+    """The keys on which roles of a view do not agree, or that another, served view had to take back."""
     keys = [{key for wishes in each.wishes.values() for key in wishes} for each in rows if each.found.proxied]
     everywhere = set.intersection(*keys) if keys else set()
-    own = {key for wishes in row.wishes.values() for key in wishes if key not in WITHOUT}
+    own = {key for wishes in row.wishes.values() for key in wishes if key in AT_ROLES or key not in WITHOUT}
     return differing(row.found.proxied, row.wishes) | (own - everywhere)
 
 
