@@ -328,3 +328,17 @@ def test_nothing_is_announced_that_keys_of_kamal_2_say_already() -> None:
     assert announced(config) == {"roles.web.proxy.port": 3000}
     (found,) = decided(config)
     assert not found.stays
+
+
+def test_no_hosts_come_beside_a_host_that_roles_inherit() -> None:
+    files = {
+        "config/deploy.yml": f"{HEAD}{WEB}labels:\n  traefik.http.routers.a.rule: Host(`a.com`)\n",
+        "config/deploy.staging.yml": "proxy: {host: a.com}\nservers: {web: {hosts: [192.0.2.2]}}\n",
+    }
+    project = Project("shop", files)
+    for view in views(project, project.configs[0]):
+        came = {
+            come.path for found in CODEMOD.decide(view, Options()) if found.fix for come in found.fix.comes
+        }
+        assert (("proxy", "hosts") in came) is (view.title == "config/deploy.yml")
+        assert ("servers", "web", "proxy", "hosts") not in came

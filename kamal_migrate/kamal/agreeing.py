@@ -66,9 +66,10 @@ def labels_that_go(own: Wanted, others: Sequence[Wanted]) -> list[Path]:
 
 
 def is_there(view: View, path: Path) -> bool:
-    """Whether Kamal 2's own key stands there already: then that counts."""
-    host = path[-1] in ("host", "hosts") and any(view.has(*path[:-1], name) for name in ("host", "hosts"))
-    return host or view.has(*path)
+    """Whether Kamal 2's own key counts there already; roles inherit the hosts of the root."""
+    levels = (path[:-1], ("proxy",)) if path[-1] in ("host", "hosts") else ()
+    hosts = any(view.has(*level, name) for level in levels for name in ("host", "hosts"))
+    return hosts or view.has(*path)
 
 
 def _is_shared(one: View, other: View, path: Path) -> bool:

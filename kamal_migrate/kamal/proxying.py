@@ -116,7 +116,8 @@ def _differing(row: Row, rows: list[Row]) -> set[Path]:
     """The keys on which roles of a view do not agree, or that another, served view had to take back."""
     keys = [{key for wishes in each.wishes.values() for key in wishes} for each in rows if each.found.proxied]
     everywhere = set.intersection(*keys) if keys else set()
-    own = {key for wishes in row.wishes.values() for key in wishes if key in AT_ROLES or key not in WITHOUT}
+    at_roles = AT_ROLES if not any(each.view.has("proxy") for each in rows) else frozenset()
+    own = {key for wishes in row.wishes.values() for key in wishes if key in at_roles or key not in WITHOUT}
     return differing(row.found.proxied, row.wishes) | (own - everywhere)
 
 
