@@ -41,14 +41,10 @@ class Wanted(NamedTuple):
 
 
 def sharing(view: View) -> list[View]:
-    """The other views of a config that read a file of this one."""
+    """The other views of a config: all are looked at, so that those of one file come to the same answer."""
     own = {layer.key for layer in view.layers}
     found = views(view.project, view.config)
-    return [
-        other
-        for other in found
-        if own & {layer.key for layer in other.layers} and {layer.key for layer in other.layers} != own
-    ]
+    return [other for other in found if {layer.key for layer in other.layers} != own]
 
 
 def labels_that_go(own: Wanted, others: Sequence[Wanted]) -> list[Path]:
