@@ -94,7 +94,7 @@ DOCKERIGNORE = ".dockerignore"
 def decide_app(app: App, options: Options) -> Iterator[Finding]:
     """What only ERB tells, the files of secrets, then what no line can say."""
     ways, env = secret_loads(app, options.to, options.source), EnvFiles(app)
-    yield from _named_by_erb(app, options)
+    yield from _named_by_erb(app, env, ways, options)
     yield from _reads_env(app, env, ways, options)
     planned = placed_secrets(env, ways, values=options.secrets_from_env_file)
     for path in env.unreadable if planned else ():
@@ -214,10 +214,15 @@ def _odd(app: App, ways: Iterable[SecretLoad], options: Options) -> Iterator[Fin
         yield _manual("secrets/name", spot.key, message, todo, _inside(app, spot.config), spot.line)
 
 
-def _named_by_erb(app: App, options: Options) -> Iterator[Finding]:
-    """Names and paths that only Ruby knows."""
+def _named_by_erb(app: App, env: EnvFiles, ways: Iterable[SecretLoad], options: Options) -> Iterator[Finding]:
+    """Names and paths that only Ruby knows; what the `.env` files set besides may be among them."""
+    known = {*(name for load in ways for name in load.names), *(name for name, *_ in read_by_configs(app))}
+    more = [name for name in env.provided if is_name(name) and name not in known]
+    files = " and ".join(dict.fromkeys(env.provided[name] for name in more))
+    hint = f"; besides, {files} has {', '.join(f'`{name}`' for name in more)}" if more else ""
     for spot in unknown_secrets(app, options.to):
-        message, todo = "ERB says the names of secrets here", "see that .kamal/secrets has a line for each"
+        message = f"ERB {'may name secrets' if spot.key == ('env',) else 'says the names of secrets'} here"
+        todo = f"see that .kamal/secrets has a line for each{hint}"
         if spot.key == ("secrets_path",):
             message, todo = "ERB says where the secrets are", "write the lines for them by hand"
         yield _manual("secrets/erb-names", spot.key, message, todo, _inside(app, spot.config), spot.line)

@@ -99,10 +99,11 @@ def _missing(app: App, load: SecretLoad) -> list[str]:
 
 
 def _spot(view: View, key: Path) -> Spot:
-    """Where a view's files state a key; the file that Kamal obeys last."""
+    """Where a view's files state a key, or ERB may; the file that Kamal obeys last."""
     layer = (view.stating(key) or [view.layers[-1]])[-1]
     place = layer.doc.at(*key)
-    line = position(layer.document.text, place.offset).line if place.exists else 1
+    offset = place.offset if place.exists else next(iter(layer.document.template.emitting()), 0)
+    line = position(layer.document.text, offset).line
     return Spot(layer.document.path, line, key)
 
 

@@ -66,6 +66,8 @@ def _lookups(view: View, to: Version) -> Iterator[Lookup]:
     """Every place that names a secret, in the order of the table in history E.2."""
     roles, accessories = _maps(view, ("servers",)), _maps(view, ("accessories",))
     env: Path = ("env",)
+    if view.is_open(env) and not view.has(*env):
+        yield Lookup(None, env)  # Lines that ERB writes at the root may be it.
     for path in (env, *((*role, "env") for role in roles), *_maps(view, ("env", "tags"))):
         yield from _list(view, (*path, "secret"), aliases=to >= ALIASES)
     for path in accessories:
@@ -117,10 +119,10 @@ def _is_written_into(view: View, path: Path) -> bool:
 
 
 def _first(view: View, path: Path) -> Iterator[Lookup]:
-    """The first name of a list; a text stands for itself, and is no secret to Kamal."""
+    """The first name of a list, to which ERB may add; a text stands for itself, and is no secret to Kamal."""
     found = view.get(*path)
     if isinstance(found, list) and found:
-        yield from list(_list(view, path, aliases=False))[:1]
+        yield from (row for row in _list(view, path, aliases=False) if row.path == (*path, 0))
 
 
 def _one(view: View, path: Path) -> Iterator[Lookup]:
