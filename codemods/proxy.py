@@ -41,11 +41,11 @@ Left to you
     middlewares, basic auth, client certificates, DNS challenges, own
     certificates, TLS on several servers, TCP, dashboards, file providers,
     commands as health checks. Labels of that kind stay, so that the next run
-    names them again: take each out when it is done. Those for TCP are not named
-    where a Traefik among the accessories reads them. In root `traefik` they go,
-    and are quoted. Labels in `options.label` of a role are named, for `labels`
-    is their place. So is a health check that comes only when `deploy_timeout`
-    is over.
+    names them again: take each out when it is done. Those for TCP, or of a role
+    that no proxy serves, are not named where a Traefik among the accessories
+    reads them. In root `traefik` they go, and are quoted. Labels in
+    `options.label` of a role are named, for `labels` is their place. So is a
+    health check that comes only when `deploy_timeout` is over.
     To keep Traefik in front of kamal-proxy, begin with the lines below. What
     `traefik.args` said goes into `cmd`, each with `--` before it; what the
     labels of the role said, into `label`; take `proxy.ssl` out. Before 2.10

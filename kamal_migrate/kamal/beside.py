@@ -38,7 +38,7 @@ def beside(protocol: str, labels: Iterable[Label], setting: Setting) -> str:
 
 
 def read_beside(view: View, role: Role) -> set[Path]:
-    """The labels for TCP and UDP that a Traefik among the accessories reads.
+    """The labels that a Traefik among the accessories reads: for TCP and UDP, of a role without a proxy all.
 
     It runs where the role does, and has all the entry points that they name.
     """
@@ -47,6 +47,8 @@ def read_beside(view: View, role: Role) -> set[Path]:
     for protocol in PROTOCOLS if stated else ():
         own = [label for label in role.labels if label.name.lower().startswith(f"traefik.{protocol}.")]
         found |= {label.path for label in own} if _entry_points(own, protocol) <= stated else set()
+    if stated and not role.proxied and _entry_points(role.own_labels, "http") <= stated:
+        found |= {label.path for label in role.own_labels}
     return found
 
 

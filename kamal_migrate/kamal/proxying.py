@@ -134,7 +134,7 @@ def _routed(view: View, target: Version, source: Version | None) -> Row:
     found.proxied = [role for role in everyone if role.proxied]
     known = resolvers(view.get("traefik"))
     found.redirects = known.redirects
-    beside = {path for role in found.proxied for path in read_beside(view, role)}
+    beside = {path for role in everyone for path in read_beside(view, role)}
     routed = {
         role.name: routing(
             [label for label in role.labels if label.path not in beside],
@@ -158,7 +158,7 @@ def _put_together(row: Row, apart: set[Path], target: Version, source: Version |
     found.comes += leveled(found.proxied, row.wishes, apart)
     found.comes += [NewKey(("proxy", *key), wish.value, wish.source) for key, wish in shared.wishes.items()]
     _switches(view, row.roles, found)
-    _unproxied(view, row.roles, source, found)
+    _unproxied(row, source)
     _take(view, [*row.routed.values(), shared], row.beside, found)
     found.notes += dict.fromkeys(filter(None, map(_needless, said)))
     found.comes = [new for new in found.comes if not is_there(view, new.path)]
@@ -252,8 +252,9 @@ def _switches(view: View, everyone: list[Role], found: Fronting) -> None:
             found.notes.append(f"before 1.3 Kamal did not read the `traefik: false` of {role.name}")
 
 
-def _unproxied(view: View, everyone: list[Role], source: Version | None, found: Fronting) -> None:
-    for role in everyone:
+def _unproxied(row: Row, source: Version | None) -> None:
+    view, found = row.view, row.found
+    for role in row.roles:
         found.goes += _inside(view, (*role.path, "healthcheck")) if role.path else []
         if role.proxied:
             continue
@@ -261,11 +262,12 @@ def _unproxied(view: View, everyone: list[Role], source: Version | None, found: 
         found.comes += own.comes
         found.left += own.left
         found.notes += own.notes
-        rules = [label for label in role.own_labels if label.name.lower().endswith(".rule")]
+        labels = [label for label in role.own_labels if label.path not in row.beside]
+        rules = [label for label in labels if label.name.lower().endswith(".rule")]
         if rules:
             why = f"Traefik served {role.name} by its labels alone"
             todo = f"write `servers.{role.name}.proxy` with its hosts and port, then take the labels out"
-            keys = tuple(label.path for label in (*rules, *(x for x in role.own_labels if x not in rules)))
+            keys = tuple(label.path for label in (*rules, *(x for x in labels if x not in rules)))
             found.left.append(Left("role", keys, why, todo))
 
 
