@@ -105,6 +105,13 @@ def test_what_a_command_does_as_json() -> None:
     assert [row["pulls_app_image"] for row in deployed["hosts"]] == [False, True, True, False]
 
 
+@pytest.mark.parametrize("run", ["build push", "accessory details"])
+def test_a_command_that_does_nothing_on_any_host(run: str, tmp_path: Path) -> None:
+    result = command("hosts", "-C", make_app(tmp_path, KAMAL_2), "--command", run)
+    assert (result.code, result.err) == (0, "")
+    assert f"  kamal {run}\n  this does nothing on any host\n" in result.out
+
+
 def test_a_command_may_be_given_as_one_types_it() -> None:
     assert as_json("-C", REDIS, "--command", " kamal  setup") == as_json("-C", REDIS, "--command", "setup")
 

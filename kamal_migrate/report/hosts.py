@@ -83,6 +83,9 @@ def _steps(hosting: Hosting, run: Run) -> Iterator[Line]:
     """What a command does, on which hosts."""
     yield Line(printable(f"  kamal {run.command}{run.options}{hosting.arguments}"), "hunk")
     steps = hosting.steps
+    if not steps:
+        yield Line("  this does nothing on any host")
+        return
     columns = [
         ("what it does", [step.words for step in steps]),
         ("on", [_named(step.on, hosting) for step in steps]),
