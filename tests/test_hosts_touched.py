@@ -87,6 +87,7 @@ def on(version: str, command: str, what: str, roles: str = "", hosts: str = "") 
 
 
 PULL, DOCKER, ENV = "pull the app's image", "install Docker where it is missing", "write env files"
+FOLDER = "make the folder .kamal"
 LOGIN, NETWORK, TAG, PRUNE = (
     "log in to the registry",
     "make the Docker network",
@@ -115,7 +116,7 @@ def test_who_pulls_the_image(command: str, version: str, expected: set[str]) -> 
         ("2.12.0", "boot the proxy", {WEB}), ("1.9.3", "boot Traefik", {WEB}), ("1.9.3", NETWORK, NONE),
         ("1.8.3", ENV, ALL), ("1.9.3", ENV, APP), ("2.0.0", ENV, NONE),
         ("1.5.2", "check the app's health first", {WEB}), ("1.6.0", "check the app's health first", NONE),
-        ("0.16.1", "make the folder .kamal", NONE), ("1.0.0", "make the folder .kamal", APP),
+        ("0.16.1", "make the folder .kamal", NONE), ("1.0.0", "make the folder .kamal", ALL),
     ],
 )  # fmt: skip
 def test_a_setup(version: str, what: str, expected: set[str]) -> None:
@@ -131,6 +132,23 @@ def test_what_a_setup_of_a_role_leaves_out(version: str, docker: set[str], boots
     assert on(version, "setup", DOCKER, "web") == docker
     assert on(version, "setup", "boot db", "web") == boots
     assert on(version, "setup", "boot jobs", "web") == NONE
+
+
+@pytest.mark.parametrize(
+    ("version", "expected"),
+    [("1.0.0", {JOBS, DB}), ("1.8.3", {JOBS, DB}), ("1.9.3", {JOBS}), ("2.0.0", {JOBS}), ("2.12.0", {JOBS})],
+)
+def test_where_a_bootstrap_makes_the_folder(version: str, expected: set[str]) -> None:
+    """Up to 1.9 wherever it installs Docker, in 2.0 where the lock wants it."""
+    assert on(version, "server bootstrap", FOLDER, "jobs") == expected
+
+
+@pytest.mark.parametrize(
+    ("version", "expected"), [("1.0.0", ALL), ("1.5.1", ALL), ("1.5.2", {JOBS, DB}), ("1.9.3", {JOBS})]
+)
+def test_env_files_of_traefik(version: str, expected: set[str]) -> None:
+    for command in ("setup", "env push"):
+        assert on(version, command, ENV, "jobs") == expected
 
 
 @pytest.mark.parametrize(
@@ -217,6 +235,20 @@ def test_all_that_a_command_reaches(version: str, command: str, hosts: set[str])
 def test_an_upgrade_of_hosts_without_accessories(version: str, expected: set[str]) -> None:
     found = touches(reached(version, hosts="192.0.2.*"), "upgrade")
     assert {touch.host for touch in found} == expected
+
+
+@pytest.mark.parametrize(
+    ("version", "roles", "hosts", "expected"),
+    [
+        ("2.0.0", "", "", NONE), ("2.0.0", "", DB, {DB}), ("2.1.0", "", "*", {DB}),
+        ("2.0.0", "web", "", NONE),
+        ("2.1.1", "web", DB, {DB}), ("2.5.3", "web", DB, {DB}), ("2.6.0", "web", DB, NONE),
+    ],
+)  # fmt: skip
+def test_an_upgrade_of_the_host_of_an_accessory(
+    version: str, roles: str, hosts: str, expected: set[str]
+) -> None:
+    assert on(version, "upgrade", "reboot db", roles, hosts) == expected
 
 
 PROXIED = CONFIG.replace('image: "postgres:16"', 'proxy: {host: db.example.com}, image: "postgres:16"')

@@ -127,11 +127,14 @@ class Reach:
     def upgraded(self, name: str) -> tuple[str, ...]:
         """The hosts on which `kamal upgrade` restarts an accessory.
 
-        2.11.0 is the first that forgets `-h` where it leaves no host of any accessory.
+        It asks for those of ``KAMAL.accessory_hosts``. Where there are none, 2.11.0 is the first that forgets
+        `-h`; up to 2.5.3 `-h` is all that counts for an accessory.
         """
-        if not self.accessory_hosts and self.version >= FORGETS_HOSTS:
+        if self.accessory_hosts:
+            return _both(self.of_accessory(name), self.accessory_hosts)
+        if self.version >= FORGETS_HOSTS:
             return replace(self, chosen_hosts=None).of_accessory(name)
-        return _both(self.of_accessory(name), self.accessory_hosts)
+        return _both(self.chosen_hosts or (), self.of_accessory(name))
 
     @cached_property
     def _all(self) -> tuple[str, ...]:

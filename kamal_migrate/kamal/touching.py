@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from kamal_migrate.kamal.reach import Reach
+from kamal_migrate.kamal.reach import TRAEFIK_BY_ROLE, Reach
 from kamal_migrate.kamal.versions import Version
 
 FIRST, LAST = Version(0), Version(99)
@@ -58,7 +58,15 @@ TRAEFIK = (LOGIN_TO_PROXY._replace(until=KAMAL_2), Act("boot Traefik", "proxy_ho
 BOOT = Act("boot {role}", "role_hosts")
 TAG = Act("tag the image as latest", "app_hosts")
 PRUNE = Act("prune", "hosts")
-ENV = Act("write env files", "everywhere", since=KAMAL_1, until=KAMAL_2)
+# Traefik's file goes to all of its hosts where `-r` does not count for it.
+ENV = (
+    Act("write env files", "everywhere", since=KAMAL_1, until=KAMAL_2),
+    Act("write env files", "proxy_hosts", since=KAMAL_1, until=TRAEFIK_BY_ROLE),
+)
+BOOTSTRAP = (
+    Act("install Docker where it is missing", "everywhere"),
+    Act("make the folder .kamal", "everywhere", since=KAMAL_1, until=KAMAL_2),
+)
 # Whatever `-r` leaves out of KAMAL.hosts, an accessory's own hosts are made ready for it.
 READY_ACCESSORY = (
     Act("log in to the registry for {accessory}", "of_accessory"),
@@ -77,7 +85,7 @@ DEPLOY = (LOGIN._replace(until=APP_HOSTS), "build pull", *LOCKED, NETWORK, *PROX
 RELEASE = (HEALTHCHECK, BOOT, TAG, PRUNE)
 
 COMMANDS: dict[str, Command] = {
-    "setup": Command((*LOCKED, "server bootstrap", ENV, *BOOT_FIRST, *DEPLOY, *BOOT_WITHIN, *RELEASE)),
+    "setup": Command((*LOCKED, "server bootstrap", *ENV, *BOOT_FIRST, *DEPLOY, *BOOT_WITHIN, *RELEASE)),
     "deploy": Command((*DEPLOY, *RELEASE)),
     "redeploy": Command(("build pull", *LOCKED, HEALTHCHECK, BOOT, TAG)),
     "rollback": Command(("app boot",)),
@@ -98,9 +106,9 @@ COMMANDS: dict[str, Command] = {
     "proxy details": Command((Act("show the proxy", "proxy_hosts"),), since=KAMAL_2),
     "traefik boot": Command((*LOCKED, *TRAEFIK), until=KAMAL_2),
     "traefik reboot": Command((*LOCKED, LOGIN_TO_PROXY, Act("reboot Traefik", "proxy_hosts")), until=KAMAL_2),
-    "env push": Command((*LOCKED, ENV), since=KAMAL_1, until=KAMAL_2),
+    "env push": Command((*LOCKED, *ENV), since=KAMAL_1, until=KAMAL_2),
     "prune": Command((*LOCKED, PRUNE)),
-    "server bootstrap": Command((*LOCKED_BOOTSTRAP, Act("install Docker where it is missing", "everywhere"))),
+    "server bootstrap": Command((*LOCKED_BOOTSTRAP, *BOOTSTRAP)),
     "server exec": Command((Act("run the command", "everywhere"),), since=Version(1, 6)),
     "registry login": Command((LOGIN,)),
     "registry setup": Command((LOGIN,), since=Version(2, 8)),
