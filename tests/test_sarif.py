@@ -58,6 +58,19 @@ def test_edits_above_leave_the_fingerprints_alone(tmp_path: Path) -> None:
     assert len(set(before)) == len(before) > 2
 
 
+def test_items_above_in_a_list_leave_the_fingerprints_alone(tmp_path: Path) -> None:
+    secrets = {".kamal/secrets": "KNOWN=$KNOWN\nREGISTRY_TOKEN=$REGISTRY_TOKEN\n"}
+
+    def found(*names: str) -> list[str]:
+        app = make_app(tmp_path, KAMAL_2 + f"env: {{secret: [{', '.join(names)}]}}\n", secrets)
+        options = ("--format", "sarif", "--select", "undefined-secret")
+        return fingerprints(json.loads(command("check", *options, "-C", app).out))
+
+    one, both = found("LOST", "GONE"), found("KNOWN", "LOST", "GONE")
+    assert one == both
+    assert len(set(one)) == len(one) >= 2
+
+
 def test_another_value_is_another_problem(tmp_path: Path) -> None:
     one, other = (
         fingerprints(sarif(tmp_path, KAMAL_2 + f"proxy:\n  app_port: {value}\n", "--select", "refused"))

@@ -65,11 +65,13 @@ def _result(problem: Problem, index: int, seen: Counter[str]) -> dict[str, objec
 def _fingerprint(problem: Problem, seen: Counter[str]) -> str:
     """What tells a problem from others, also after edits above it; of several alike each has its number.
 
-    A value that may be secret counts as masked, so that nobody can try values against the hash.
+    Where an item stands in its list counts as little as its line. A value that may be secret counts as
+    masked, so that nobody can try values against the hash.
     """
+    place = "/".join(step if isinstance(step, str) else "[]" for step in problem.key)
     names = [step for step in problem.key if isinstance(step, str)]
     shown = mask(f"{names[-1]}: {problem.value}") if names else mask(problem.message)
-    parts = (problem.rule, problem.location.path, "/".join(map(str, problem.key)), shown)
+    parts = (problem.rule, problem.location.path, place, shown)
     found = sha256("\0".join(parts).encode()).hexdigest()[:32]
     seen[found] += 1
     return f"{found}:{seen[found]}"
