@@ -158,8 +158,11 @@ def test_what_is_no_host_is_not_given_to_ssh(host: str) -> None:
         ("ssh: {keys: ['<%= key %>']}\n", "ssh.keys is ERB, which is not evaluated"),
         ("ssh: {user: -oProxyCommand=id}\n", "ssh.user is `-oProxyCommand=id`, which is no name of a user"),
         ("ssh: {port: 22a}\n", "ssh.port is `22a`, which is no port"),
-        ("ssh: {proxy: -oProxyCommand=id}\n", "its name is none that ssh could be given"),
-        ("ssh: {proxy: 'a,b'}\n", "its name is none that ssh could be given"),
+        (
+            "ssh: {proxy: -oProxyCommand=id}\n",
+            "ssh.proxy is `-oProxyCommand=id`, and one host is all that can be gone through here",
+        ),
+        ("ssh: {proxy: 'a,b'}\n", "ssh.proxy is `a,b`, and one host is all that can be gone through here"),
         ("ssh: {config: [a, b]}\n", "ssh.config names several files, and ssh takes one"),
     ],
 )

@@ -74,7 +74,12 @@ def _jump(said: str | None) -> Login | None:
     """The host to go through; without a user it is root's."""
     if said is None:
         return None
-    found = login(said)
+    try:
+        found = login(said)
+    except CannotReach:
+        raise CannotReach(
+            f"ssh.proxy is `{said}`, and one host is all that can be gone through here"
+        ) from None
     return found._replace(user=found.user or "root")
 
 
