@@ -633,6 +633,8 @@ UNSAID = [
     ("roles.web.proxy.hosts", "all"),
     ("roles.web.stop_seconds", "10, as Docker does"),
     ("root.run_directory", ".kamal"),
+    ("root.deploy_seconds", "Kamal's default"),
+    ("roles.web.proxy.deploy_seconds", "Kamal's default"),
     ("roles.web.proxy.health_path", "none"),
     ("proxy_container.https_port", "none"),
     ("proxy_container.options.network", "none"),

@@ -18,6 +18,8 @@ from kamal_migrate.text import Edit, OverlapError, ordered
 from kamal_migrate.yamldoc import Comment, Data, Refusal
 from kamal_migrate.yamldoc import data as typed
 
+_DEEP = 3
+
 Failures = list[tuple[Group, Unplaceable | Refusal]]
 
 
@@ -236,17 +238,29 @@ def _simulate(done: dict[LayerKey, LayerEdits], state: State, expected: list[Dat
         for layer in view.layers:
             now = done[layer.key].intended if layer.key in done else state.intended[layer.key]
             files.append(layer.doc.effect_of(now))
-        if not typed.same(merged(files), data):
-            raise Unplaceable(_why_not(view))
+        found = merged(files)
+        if not typed.same(found, data):
+            raise Unplaceable(_why_not(view, _differing(found, data)))
 
 
-def _why_not(view: View) -> str:
-    """Why what a view shall say cannot be written."""
+def _why_not(view: View, path: Path) -> str:
+    """Why what a view shall say there cannot be written."""
     for layer in view.layers:
         key = typed.twice(layer.doc.data)
         if key:
             return f"`{key}` stands twice in {layer.document.path}"
-    return f"{view.title} would not come out right: one of its files overrides a part of it"
+    merging = ", where its file is merged into the base" if len(view.layers) > 1 else ""
+    return f"`{'.'.join(map(str, path))}` would come out otherwise for {view.title}{merging}"
+
+
+def _differing(one: Data | None, other: Data | None, path: Path = ()) -> Path:
+    """The first key, not deeper than people look for one, of which two data do not say the same."""
+    if one and other and one.kind == other.kind == "map" and len(path) < _DEEP:
+        for name in dict.fromkeys(typed.name(key) for data in (one, other) for key, _ in data.value):
+            ours, theirs = typed.get(one, (name,)), typed.get(other, (name,))
+            if ours is None or theirs is None or not typed.same(ours, theirs):
+                return _differing(ours, theirs, (*path, name))
+    return path
 
 
 def _collect(done: dict[LayerKey, LayerEdits]) -> dict[str, tuple[Edit, ...]]:

@@ -6,9 +6,11 @@ from __future__ import annotations
 UNSAID = {
     "proxy.port": "the one that the image exposes",
     "proxy.hosts": "all",
+    "proxy.deploy_seconds": "Kamal's default",
     "proxy.path_prefixes": "all",
     "network": "kamal, as all containers",
     "stop_seconds": "10, as Docker does",
+    "root.deploy_seconds": "Kamal's default",
     "root.run_directory": ".kamal",
     "root.hooks_path": ".kamal/hooks",
     "root.secrets_path": ".kamal/secrets",
