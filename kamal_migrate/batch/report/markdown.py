@@ -110,7 +110,7 @@ def _address(link: str) -> str:
 def pull_request(row: Row, report: Report) -> str:
     """The body of a repository's pull request: what, why, what it means, what is left, and the steps."""
     lines = [*_opening(row, report), *_files(report), *_deployment(report), *_left(report)]
-    lines += [*_environment(report), *_steps(report)]
+    lines += [*_notes(report), *_environment(report), *_steps(report)]
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
@@ -183,6 +183,12 @@ def _task(task: Task) -> Iterator[str]:
     if task.paste:
         yield from (*_block(task.paste, "  "), "")
     yield from (f"  - {words(note)}" for note in task.notes)
+
+
+def _notes(report: Report) -> Iterator[str]:
+    if report["notes"]:
+        yield from ("", "## Notes", "")
+    yield from (f"- {words(note)}" for note in report["notes"])
 
 
 def _environment(report: Report) -> Iterator[str]:
