@@ -173,6 +173,13 @@ def _notes(app: App, file: SecretFile, options: Options, *, private: bool) -> It
     if conditional:
         names = ", ".join(f"`{source.name}`" for source in conditional)
         yield f"{conditional[0].file} has {names} inside a condition; the lines here have none"
+    if options.secrets_from_env_file and not private:
+        named = [source.file for source in sources if source.file]
+        template = next((name for name in named if name.endswith(".erb")), "")
+        if template:
+            yield f"no value is copied: {template} says where they are"
+        elif not named:
+            yield "no value is copied: no .env has one"
     if app.ignored(file.path) and not private:
         yield f"git ignores {file.path}; it holds no values, and can be committed"
 

@@ -86,9 +86,8 @@ def check(request: Request) -> None:
     if request.diff and request.json:
         raise UsageError("--diff prints a patch and nothing else; it does not go with --format json")
     if request.diff and request.secrets_from_env_file:
-        raise UsageError(
-            "--diff would show the values that --secrets-from-env-file writes; leave one of them out"
-        )
+        # What is masked in a message is the word behind an option of such a name.
+        raise UsageError("--diff shows all that comes; it does not go with --secrets-from-env-file")
     if request.diff and request.verify_with_kamal:
         raise UsageError("--diff prints a patch and nothing else; it does not go with --verify-with-kamal")
     if request.diff and request.yes:

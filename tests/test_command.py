@@ -75,6 +75,10 @@ def process(*arguments: str | Path, code: str = "", **environment: str) -> Resul
         (["--exit-code", "--yes"], "--exit-code goes with --dry-run or --diff"),
         (["--interactive", "--yes"], "--interactive asks; it does not go with --yes"),
         (["--diff", "--format", "json"], "--diff prints a patch and nothing else"),
+        (
+            ["--diff", "--secrets-from-env-file"],
+            "--diff shows all that comes; it does not go with --secrets-from-env-file\n",
+        ),
         (["--diff", "--yes"], "--diff writes nothing; it does not go with --yes"),
         (["explain", "nothing"], "there is no codemod, finding or rule `nothing`; see: kamal-migrate list,"),
         (["hosts", "--arch", "amd64"], "no such option: --arch; see: kamal-migrate hosts --help"),

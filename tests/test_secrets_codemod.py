@@ -204,6 +204,20 @@ def test_values_go_nowhere_else() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("files", "notes"),
+    [
+        ({}, ("no value is copied: no .env has one",)),
+        ({".env.erb": 'A=<%= ENV["X"] %>\n'}, ("no value is copied: .env.erb says where they are",)),
+        ({".env": 'A="1\n2"\n'}, ()),
+    ],
+)
+def test_that_no_value_is_copied_is_said(files: dict[str, str], notes: tuple[str, ...]) -> None:
+    app = app_of("env: {secret: [A]}\n", files)
+    assert findings(app, VALUES)[0].notes == notes
+    assert findings(app)[0].notes == ()
+
+
 def test_a_destination_has_its_own_values() -> None:
     files = {".env": "A=1\nB=2\n", ".env.staging": "A=3\n"}
     ignored = (COMMON, STAGING, LIVE)
