@@ -215,14 +215,6 @@ def _middlewares(
             found.left.append(Left("middleware", (key,), f"kamal-proxy knows no middleware {names}", OWN_WAY))
 
 
-def _stripped(middleware: Middleware) -> set[str]:
-    """The prefixes that a middleware takes from paths."""
-    said = [
-        label.value for name, label in middleware.settings.items() if name.startswith("stripprefix.prefix")
-    ]
-    return {prefix.strip() for value in said for prefix in str(value).split(",")}
-
-
 _BUFFERING = {
     "maxrequestbodybytes": "max_request_body",
     "memrequestbodybytes": "memory",
@@ -235,7 +227,7 @@ def _middleware(middleware: Middleware, found: Routing, paths: tuple[str, ...]) 
     if kind == "buffering":
         for setting, label in middleware.settings.items():
             _buffer(setting.removeprefix("buffering."), label, found)
-    elif kind == "stripprefix" and paths and set(paths) <= _stripped(middleware):
+    elif kind == "stripprefix" and paths and set(paths) <= middleware.stripped:
         found.wishes.pop(("strip_path_prefix",), None)
     elif kind == "stripprefix":
         why = "kamal-proxy strips the path prefixes that it answers, and no other"

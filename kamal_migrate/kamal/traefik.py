@@ -87,6 +87,12 @@ class Middleware(Part):
         """What it does, such as ``basicauth``."""
         return next(iter(self.settings), "").split(".")[0]
 
+    @property
+    def stripped(self) -> set[str]:
+        """The prefixes that it takes from paths."""
+        said = (label.value for name, label in self.settings.items() if name.startswith("stripprefix.prefix"))
+        return {prefix.strip() for value in said for prefix in str(value).split(",")}
+
 
 @dataclass
 class Labels:

@@ -9,7 +9,7 @@ from functools import cached_property
 
 from kamal_migrate.text import Edit, Span, splice
 from kamal_migrate.yamldoc import data as typed
-from kamal_migrate.yamldoc import inserting, setting, taking
+from kamal_migrate.yamldoc import inserting, moving, setting, taking
 from kamal_migrate.yamldoc.data import NULL, Data, Path, Step
 from kamal_migrate.yamldoc.lines import Comment
 from kamal_migrate.yamldoc.spot import Refusal, Source, Spot, find, places
@@ -211,7 +211,7 @@ class Place:
         holder = find(self.source, target)
         if target and holder is None:
             raise Refusal("there is nothing to move it into", spot.start)
-        edits = taking.move(spot, holder, key)
+        edits = moving.move(spot, holder, key)
         step = typed.of(key) if key else spot.entry.key.data if spot.entry else NULL
 
         def added(value: Data) -> Callable[[Data], Data]:
