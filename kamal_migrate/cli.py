@@ -251,9 +251,20 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except Exception:
         if kept := _kept_from_printing():
             return _fail_to_print(kept)
+        if _is_nowhere():
+            return _fail("the current folder is gone; cd to one that is there", code=UNUSABLE)
         import traceback
 
         return _fail(*traceback.format_exc().splitlines(), _BUG, code=REFUSED)
+
+
+def _is_nowhere() -> bool:
+    """Whether the current folder was deleted meanwhile."""
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return True
+    return False
 
 
 def _kept_from_printing() -> CannotPrint | None:

@@ -520,3 +520,12 @@ def test_ctrl_c_while_it_asks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(KeyboardInterrupt):
         console._ask("Write? ")
     assert printed == ["Write? ", "\nNothing written.\n"]
+
+
+def test_a_current_folder_that_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    result = command("--dry-run")
+    assert (result.code, result.err) == (2, "the current folder is gone; cd to one that is there\n")
