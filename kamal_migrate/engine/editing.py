@@ -232,15 +232,7 @@ def _check_regions(ops: Operations, changes: list[Change]) -> None:
     template = ops.layer.document.template
     if not template.tags:
         return
-    headers = {ops.layer.doc.at(*path).header for path in [*ops.replaces, *ops.goes] if len(path) > 1}
-    headers |= {
-        ops.layer.doc.at(*path).header
-        for path, _, _ in ops.comes
-        if ops.layer.doc.at(*path[:-1]).exists and len(path) > 1
-    }
-    offsets = {
-        offset for change in changes for edit in change.edits for offset in (edit.start, edit.end)
-    } | headers
+    offsets = {offset for change in changes for edit in change.edits for offset in (edit.start, edit.end)}
     for change in changes:
         span = Span(min(edit.start for edit in change.edits), max(edit.end for edit in change.edits))
         if template.structure_between(*span) or any(
