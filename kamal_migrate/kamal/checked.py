@@ -14,7 +14,7 @@ from kamal_migrate.kamal.proxied import Role, Said
 from kamal_migrate.kamal.routing import Left, NewKey, Routing, Wish
 from kamal_migrate.kamal.traefik import is_for_traefik
 from kamal_migrate.kamal.versions import Version
-from kamal_migrate.yamldoc import Path
+from kamal_migrate.yamldoc import Data, Path
 
 DEPLOY_TIMEOUT = 30
 # A role's health check that is only a command was not applied by these (history D.4).
@@ -108,7 +108,8 @@ def app_port(view: View, role: Role, routing: Routing) -> Evidence | None:
     if said is None and any(left.name == "app-port" for left in routing.left):
         return None
     if said is not None:
-        found = Evidence(str(said.value), "the port label")
+        value = said.value.value if isinstance(said.value, Data) else said.value
+        found = Evidence(str(value), "the port label")
         if said.value == 80 and not _stated_twice(view, said.source or ()):
             del routing.wishes[key]
     else:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from kamal_migrate.kamal.loading import Opaque
 from kamal_migrate.yamldoc import Data
 from kamal_migrate.yamldoc import data as typed
@@ -16,6 +18,15 @@ def flow(value: object) -> str:
 def block(value: dict[str, object]) -> str:
     """A map as the lines of YAML that one would paste, without a last line break."""
     return "\n".join(block_lines(_data(value), Style()))
+
+
+_TAG = re.compile(r"<%=(?:(?!%>).)+%>")
+
+
+def written_by_erb(value: object) -> Data | None:
+    """The value that one output tag writes, without quotes around it; None where it is anything else."""
+    source = value.source.strip("'\"") if isinstance(value, Opaque) else ""
+    return Data("erb", source) if _TAG.fullmatch(source) else None
 
 
 def _data(value: object) -> Data:

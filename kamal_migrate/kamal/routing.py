@@ -19,7 +19,7 @@ from kamal_migrate.kamal.certificates import (
 from kamal_migrate.kamal.durations import at_least_one
 from kamal_migrate.kamal.health import health_path
 from kamal_migrate.kamal.loading import Opaque
-from kamal_migrate.kamal.notation import flow
+from kamal_migrate.kamal.notation import flow, written_by_erb
 from kamal_migrate.kamal.redirecting import only_redirected, only_redirects
 from kamal_migrate.kamal.traefik import Label, Labels, Middleware, Part, Router, read
 from kamal_migrate.kamal.traefik_reasons import IN_FRONT, OWN_WAY, TLS_OPTIONS
@@ -280,6 +280,9 @@ def _ports(ports: list[Label], found: Routing) -> None:
         found.left.append(Left("app-port", keys, why, "write `proxy.app_port` with the one that serves"))
     elif ports and re.fullmatch(r"\d+", str(ports[0].value)):
         found.wishes["app_port",] = Wish(int(str(ports[0].value)), ports[0].path)
+    elif ports and (written := written_by_erb(ports[0].value)):
+        found.wishes["app_port",] = Wish(written, ports[0].path)
+        found.notes.append(f"Kamal 2 wants a plain whole number from `{written.value}`")
     elif ports:
         why = f"`{flow(ports[0].value)}` names the port of the app"
         found.left.append(Left("app-port", keys, why, "write `proxy.app_port` with a number"))

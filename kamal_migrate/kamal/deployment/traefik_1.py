@@ -82,7 +82,7 @@ def _only_redirects(router: str, said: Table) -> bool:
 
 def _last(said: Table, pattern: str) -> str | None:
     found = [text(value) for name, value in said.items() if re.fullmatch(pattern, name)]
-    return found[-1] if found else None
+    return found[-1].strip("'\"") if found else None
 
 
 def _stripped(said: Table) -> set[str]:
