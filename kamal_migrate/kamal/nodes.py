@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from kamal_migrate.kamal.builds import BOTH, said
 from kamal_migrate.kamal.loading import Opaque, View
+from kamal_migrate.kamal.notation import written_by_erb
 from kamal_migrate.kamal.versions import Version
 from kamal_migrate.yamldoc import Path
 
@@ -57,9 +58,14 @@ def explicit(builder: dict[str, Any], source: Version | None, *, preserve: bool)
     if "arch" in builder:
         why = f"an `arch` of Kamal 2 stands beside `{key[-1]}`"
         return Explicit(key, why, todo="keep one of the two, then run again")
-    if local is not None and remote is not None:
-        return _two(local, remote, known, preserve=preserve)
-    return _remote(remote, empty="local" in builder) if remote is not None else _local(local or {}, known)
+    if remote is None:
+        return _local(local or {}, known)
+    if local is None:
+        meant = _remote(remote, empty="local" in builder)
+    else:
+        meant = _two(local, remote, known, preserve=preserve)
+    erb = written_by_erb(remote.get("host")) and any(key.path == REMOTE for key in meant.comes)
+    return meant._replace(notes=(*meant.notes, NOT_EMPTY)) if erb else meant
 
 
 def in_force(view: View, builder: dict[str, Any]) -> dict[str, Any]:
@@ -169,6 +175,7 @@ def _two(local: dict[str, Any], remote: dict[str, Any], known: Version | None, *
     return Explicit(REMOTE, message, goes, comes, assumed=known is None, evidence=evidence, notes=notes)
 
 
+NOT_EMPTY = "the ERB has to write a host, else Kamal 2 says: builder/remote: should be a string"
 HALF = "built only the local architecture, by mistake (kamal#783)"
 
 
