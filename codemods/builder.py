@@ -82,6 +82,7 @@ from typing import Any
 from kamal_migrate.api import (
     BOTH,
     MOVED,
+    Becomes,
     Codemod,
     Come,
     Explicit,
@@ -93,6 +94,7 @@ from kamal_migrate.api import (
     Version,
     View,
     architecture,
+    built_for,
     cache_for,
     explicit,
     in_force,
@@ -126,7 +128,13 @@ def decide(view: View, options: Options) -> Iterator[Finding]:
         if path not in filled and settings.get(path[-1], "") is None:
             message = f"Kamal {options.to.short} refuses an empty `{path[-1]}`"
             found.append(Finding("builder/empty", path, message, Safety.SAFE, Fix((path,))))
-    yield from [*found, *_context(view, settings, options)]
+    yield from map(_announcing, [*found, *_context(view, settings, options)])
+
+
+def _announcing(finding: Finding) -> Finding:
+    """The finding, with the platforms that are built then."""
+    parts = [built_for(come.value) for come in (finding.fix or Fix()).comes if come.path == ARCH]
+    return replace(finding, becomes=tuple(Becomes(*part) for part in parts if part))
 
 
 def _built(view: View, builder: dict[str, Any], options: Options) -> Iterator[Finding]:

@@ -26,7 +26,7 @@ from kamal_migrate.findings import (
 )
 from kamal_migrate.kamal.accessory_routes import AccessoryRoute, accessory_routes
 from kamal_migrate.kamal.app import App
-from kamal_migrate.kamal.builds import cache_for
+from kamal_migrate.kamal.builds import built_for, cache_for
 from kamal_migrate.kamal.commands import Gone, command_fate, passes_over_unknown
 from kamal_migrate.kamal.dating import speaks_kamal_2
 from kamal_migrate.kamal.durations import whole_seconds
@@ -128,6 +128,7 @@ __all__ = [
     "View",
     "accessory_routes",
     "architecture",
+    "built_for",
     "cache_for",
     "command_fate",
     "contradicting_pins",

@@ -204,6 +204,11 @@ def test_an_announced_value_that_does_not_come() -> None:
     ]
 
 
+def test_the_builder_announces_what_is_built() -> None:
+    (item,) = (item for item in planned(APP).findings if item.finding.id == "builder/multiarch")
+    assert [part for _, part in item.announced] == [Becomes(("build", "built for"), "linux/amd64")]
+
+
 def test_a_change_of_the_deployment_that_nothing_announces() -> None:
     fix = Fix((), (Come(("ssh", "port"), 2222),))
     text = HEAD + "builder: {arch: amd64}\n"

@@ -6,6 +6,7 @@ The facts are the command lines that every release from 0.1.0 to 2.12.0 produced
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from kamal_migrate.kamal.loading import Opaque, View
@@ -192,7 +193,7 @@ def _refusal_2(settings: dict[str, Any], arches: tuple[str, ...], version: Versi
 def words(plan: BuildPlan) -> dict[str, str]:
     """A build in the words of the preview, a line each."""
     machine = "the machine that runs kamal"
-    platforms = ", ".join(f"linux/{arch}" for arch in sorted(plan.arches))
+    platforms = _platforms(plan.arches)
     where = [host or machine for host in plan.machines]
     drivers = {"": "whatever builder is selected", "docker": "the docker driver"}
     cache = plan.cache
@@ -204,6 +205,18 @@ def words(plan: BuildPlan) -> dict[str, str]:
         "build cache": (cache.image or cache.type) if cache else "none",
         "built from": plan.context,
     }
+
+
+def built_for(arch: object) -> tuple[tuple[str, ...], str] | None:
+    """The part of the deployment that `builder.arch` decides, and what it is then; None where ERB says it."""
+    arches = [arch] if isinstance(arch, str) else arch
+    if not isinstance(arches, list) or not {*arches} <= {*BOTH}:
+        return None
+    return ("build", "built for"), _platforms(arches)
+
+
+def _platforms(arches: Iterable[str]) -> str:
+    return ", ".join(f"linux/{arch}" for arch in sorted(arches))
 
 
 _ECR = re.compile(r"\.dkr\.ecr\.[\w-]+\.amazonaws\.com(\.cn)?$")
