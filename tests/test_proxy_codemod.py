@@ -323,6 +323,11 @@ def test_what_requests_reach_is_announced_for_each_role() -> None:
     }
 
 
+def test_what_is_not_announced_stays() -> None:
+    kept = {pattern.rsplit(".", 1)[1] for found in decided(WEB + RULE) for pattern in found.stays}
+    assert kept >= {"hosts", "tls", "port", "path_prefixes", "strip_path_prefix", "proxied"}
+
+
 def test_nothing_is_announced_that_keys_of_kamal_2_say_already() -> None:
     config = WEB + RULE + "proxy: {hosts: [a.com]}\n"
     assert announced(config) == {"roles.web.proxy.port": 3000}
