@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from pathlib import Path
 from textwrap import wrap
 from typing import Annotated
@@ -36,13 +34,23 @@ from kamal_migrate.commands.options import (
     flag,
     refuse,
 )
-from kamal_migrate.console import CannotPrint, Closed, asker, is_terminal, printer, shown, verbatim
+from kamal_migrate.console import (
+    CannotPrint,
+    Closed,
+    asker,
+    complain,
+    is_terminal,
+    kept_from_printing,
+    print_no_more,
+    printer,
+    shown,
+    verbatim,
+)
 from kamal_migrate.disk import WriteError
 from kamal_migrate.engine.proofs import ProofError
 from kamal_migrate.kamal.versions import parse
-from kamal_migrate.masking import mask, mask_message
+from kamal_migrate.masking import mask_message
 from kamal_migrate.project import InputError
-from kamal_migrate.report.terminal import printable
 from kamal_migrate.request import Request, UsageError
 from kamal_migrate.session import REFUSED, UNUSABLE
 from kamal_migrate.settings import ARCHITECTURES, CACHES, SettingsError, choice, target
@@ -234,28 +242,28 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except typer.TyperException as error:
         message = error.format_message().removesuffix(".")
         asked = getattr(getattr(error, "ctx", None), "command_path", NAME)
-        return _fail(f"{message[:1].lower()}{message[1:]}; see: {asked} --help", code=UNUSABLE)
+        return complain(f"{message[:1].lower()}{message[1:]}; see: {asked} --help", code=UNUSABLE)
     except _known() as error:
-        return _fail(str(error), code=UNUSABLE, hide=mask_message)
+        return complain(str(error), code=UNUSABLE, hide=mask_message)
     except ProofError as error:
-        return _fail(*_UNPROVED, *(f"  {row}" for row in error.differences), code=REFUSED)
+        return complain(*_UNPROVED, *(f"  {row}" for row in error.differences), code=REFUSED)
     except KamalRefuses as error:
-        return _fail(*error.lines, code=REFUSED, hide=str)
+        return complain(*error.lines, code=REFUSED, hide=str)
     except Stopped as error:
-        return _fail(str(error), code=128 + error.number)
+        return complain(str(error), code=128 + error.number)
     except Closed:
-        _print_no_more()
+        print_no_more()
         return 128 + 13
     except CannotPrint as error:
         return _fail_to_print(error)
     except Exception:
-        if kept := _kept_from_printing():
+        if kept := kept_from_printing():
             return _fail_to_print(kept)
         if _is_nowhere():
-            return _fail("the current folder is gone; cd to one that is there", code=UNUSABLE)
+            return complain("the current folder is gone; cd to one that is there", code=UNUSABLE)
         import traceback
 
-        return _fail(*traceback.format_exc().splitlines(), _BUG, code=REFUSED)
+        return complain(*traceback.format_exc().splitlines(), _BUG, code=REFUSED)
 
 
 def _is_nowhere() -> bool:
@@ -267,23 +275,9 @@ def _is_nowhere() -> bool:
     return False
 
 
-def _kept_from_printing() -> CannotPrint | None:
-    """Why standard output does not take what others printed, such as the help; None where it does."""
-    try:
-        verbatim("")
-    except CannotPrint as error:
-        return error
-    return None
-
-
 def _fail_to_print(error: CannotPrint) -> int:
-    _print_no_more()
-    return _fail(str(error), code=UNUSABLE)
-
-
-def _print_no_more() -> None:
-    """Let Python's last flush of what could not be printed succeed, for its failure changes the exit code."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    print_no_more()
+    return complain(str(error), code=UNUSABLE)
 
 
 def _known() -> tuple[type[Exception], ...]:
@@ -296,10 +290,3 @@ def _known() -> tuple[type[Exception], ...]:
 
 _UNPROVED = ("the result is not what was intended; nothing written:",)
 _BUG = f"this is a bug of {NAME}; please report it with the lines above"
-
-
-def _fail(*lines: str, code: int, hide: Callable[[str], str] = mask) -> int:
-    with suppress(OSError):  # The exit code tells even where standard error takes nothing.
-        for line in lines if sys.stderr else ():
-            print(printable(hide(line)).replace("\t", "\\t"), file=sys.stderr, flush=True)
-    return code

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any
 
+from kamal_migrate.masking import mask
 from kamal_migrate.report.terminal import Line, printable
 from kamal_migrate.settings import choice
 
@@ -89,3 +91,25 @@ def _print_coloured(lines: Iterable[Line]) -> None:
     for line in lines:
         console.print(Text(printable(line.text), STYLES.get(line.style, "")))
     verbatim(out.getvalue())
+
+
+def kept_from_printing() -> CannotPrint | None:
+    """Why standard output does not take what others printed, such as the help; None where it does."""
+    try:
+        verbatim("")
+    except CannotPrint as error:
+        return error
+    return None
+
+
+def print_no_more() -> None:
+    """Let Python's last flush of what could not be printed succeed, for its failure changes the exit code."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def complain(*lines: str, code: int, hide: Callable[[str], str] = mask) -> int:
+    """Say on standard error what is wrong, without what ``hide`` masks; the exit code ``code``."""
+    with suppress(OSError):  # The exit code tells even where standard error takes nothing.
+        for line in lines if sys.stderr else ():
+            print(printable(hide(line)).replace("\t", "\\t"), file=sys.stderr, flush=True)
+    return code

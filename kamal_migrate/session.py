@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from shlex import quote
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ from kamal_migrate.kamal.evidence import pinned
 from kamal_migrate.report.terminal import Line, closing, headline, nothing_to_do, preview, wrapped
 from kamal_migrate.request import Request, UsageError, came_from, check, check_names, options_of
 from kamal_migrate.settings import find_settings
-from kamal_migrate.verifying import Verifier, verifier
+from kamal_migrate.verifying import Answer, Verifier, verifier
 
 DONE, WOULD_CHANGE, UNUSABLE, NEEDS_HANDS, REFUSED = 0, 1, 2, 3, 4
 NO_GIT = "there is no git to tell what is committed"
@@ -60,25 +60,26 @@ def run(request: Request, terminal: Terminal) -> int:
     verified = verify(made) if verify else None
     outcome = _carry_out(folder, made, request, terminal, codemods, verify)
     code = DONE if outcome.declined else exit_code(outcome.plan, request)
+    _tell(outcome, request, terminal, verified, code)
+    return code
+
+
+def _tell(
+    outcome: _Outcome, request: Request, terminal: Terminal, verified: Sequence[Answer] | None, code: int
+) -> None:
+    """What was done and what comes next; for a program the whole of it."""
     if request.json:
         from kamal_migrate.report.json import as_json
 
         answers = None if verified is None else [answer._asdict() for answer in verified]
         report = as_json(outcome.plan, written=outcome.written, exit_code=code, verified=answers)
         terminal.verbatim(report + "\n")
-    elif made.findings:
-        asked = request.writes and not request.yes
-        show.lines(
-            closing(
-                outcome.plan,
-                _explain(request),
-                written=outcome.written,
-                counted=not asked,
-                dry_run=request.dry_run,
-            )
-        )
-        show.lines(_afterwards(outcome, request))
-    return code
+    elif outcome.plan.findings:
+        counted = request.yes or not request.writes
+        explain, written = _explain(request), outcome.written
+        ended = closing(outcome.plan, explain, written=written, counted=counted, dry_run=request.dry_run)
+        terminal.lines(ended)
+        terminal.lines(_afterwards(outcome, request))
 
 
 class _Show(NamedTuple):
